@@ -1,0 +1,8 @@
+//! Decides whether a plugin is safe and lawful, for every input.
+//!
+//! In: the bytes of a WASM module and a frozen configuration. Out: a type per stage, each built only from the one
+//! before. [`validate`] checks WebAssembly's own rules, then ptwalk's integer subset, the whitelist of imports and
+//! exports, signatures and sizes.
+#![forbid(unsafe_code)]
+
+pub mod validate;

@@ -1,0 +1,1 @@
+//! WebAssembly rules and the integer subset.
