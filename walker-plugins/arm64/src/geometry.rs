@@ -60,7 +60,8 @@ impl<K: Kconfig> Arm64<K> {
             _ => self.index_bits(),
         };
         let granule = matches!(self.page_shift(), 12 | 14 | 16);
-        if granule && index_bits <= self.index_bits() { 1u32.wrapping_shl(index_bits) } else { 0 }
+        let fits = index_bits != 0 && index_bits <= self.index_bits();
+        if granule && fits { 1u32.wrapping_shl(index_bits) } else { 0 }
     }
 
     /// Whether the word is tested under this level's name; under the other names folded into it the predicates are

@@ -4,8 +4,8 @@
 //! Out: the kernel's page-table helpers on them. Guaranteed: every helper is a pure function of its arguments and the
 //! configuration, ends, and cannot panic. Not handled: 128-bit descriptors (D128), stage 2, levels folded at boot.
 //!
-//! The table in this file is the one list of what the plugin implements: the [`Arch`] methods and the exports of the
-//! WASM module are both made from it. A helper that is not in it is the generic stub. The manual's words and where
+//! The table in this file is the one list of what the plugin implements: the [`Arch`] methods, [`IMPLEMENTED`] and the
+//! exports of the WASM module are made from it. A helper that is not in it is the generic stub. The manual's words and where
 //! each kernel version was looked up are in this crate's `README.md`.
 #![no_std]
 #![cfg_attr(not(target_family = "wasm"), forbid(unsafe_code))]
@@ -18,7 +18,7 @@ mod makers;
 mod permissions;
 mod predicates;
 
-use ptwalk_abi::{Arch, Extern, Kconfig, Level};
+use ptwalk_abi::{Arch, Extern, Helper, Kconfig, Level};
 
 use crate::layout::{AF, CONT, TABLE, USER, UXN, VALID, WRITE, any};
 
@@ -34,6 +34,9 @@ macro_rules! helpers {
         impl<K: Kconfig> Arch for Arm64<K> {
             $(helpers!(@method $sig $name |$cpu $(, $arg)*| $value);)*
         }
+
+        /// What the plugin implements and, built for WASM, exports.
+        pub const IMPLEMENTED: &[Helper] = &[$(Helper::$name),*];
 
         ptwalk_abi::export_arch! {
             manifest: "../plugin.toml",
