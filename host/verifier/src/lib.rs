@@ -5,4 +5,5 @@
 //! exports, signatures and sizes.
 #![forbid(unsafe_code)]
 
+pub mod bits;
 pub mod validate;
