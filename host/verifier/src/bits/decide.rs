@@ -7,6 +7,7 @@
 //! every engine stops at a count. Not handled: quantifiers other than "for all".
 
 use super::aig::{Aig, CircuitError, Lit};
+use super::assume;
 use super::bdd::{self, Bdd};
 use super::budget::{self, QueryBudget};
 use super::cone::{Cone, Model};
@@ -184,10 +185,11 @@ impl Decider {
             None => {}
         }
         let cone = Cone::of(aig, lit);
-        let mut query = Query::new(&cone, &self.budget, &self.spent);
-        let answer = query.run(self.recent.make_contiguous());
-        let spent = query.spent();
-        self.spent.add(&spent);
+        let (answer, spent) = match assume::rebuilt(aig, &cone)? {
+            None => self.ask(&cone),
+            Some((_, Lit::FALSE)) => (Answer::AlwaysFalse(Engine::Rewriting), Spent::default()),
+            Some((smaller, root)) => self.ask(&Cone::of(&smaller, root)),
+        };
         match answer {
             Answer::AlwaysFalse(by) => Ok(Verdict::Proved { by }),
             Answer::Model(model, by) => {
@@ -200,6 +202,15 @@ impl Decider {
             }
             Answer::Open(exhausted) => Ok(Verdict::Unknown { exhausted, spent }),
         }
+    }
+
+    /// Puts one question to the engines and books what it cost.
+    fn ask(&mut self, cone: &Cone) -> (Answer, Spent) {
+        let mut query = Query::new(cone, &self.budget, &self.spent);
+        let answer = query.run(self.recent.make_contiguous());
+        let spent = query.spent();
+        self.spent.add(&spent);
+        (answer, spent)
     }
 
     /// Whether two words are equal for every input. A model of the refutation makes them differ.

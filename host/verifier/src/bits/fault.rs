@@ -43,6 +43,8 @@ pub(super) enum Fault {
     BddCacheKey,
     /// A model's bits are handed back in the diagram's order.
     ModelOrder,
+    /// A conjunct is assumed to be false where the conjunction is true.
+    AssumedSign,
     /// The precondition is not conjoined.
     PreconditionIgnored,
     /// An unsatisfiable precondition is not noticed.

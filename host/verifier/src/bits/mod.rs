@@ -2,7 +2,8 @@
 //!
 //! In: circuits built through [`word`] on an [`aig::Aig`]. Out: verdicts of [`decide::Decider`]: proved, refuted with
 //! an input, or unknown with the budget that ran out. The layers, from the bottom: [`aig`] (gates, rewriting), [`word`]
-//! (WebAssembly's integer operations), the engines (`simulate`, `bdd`, `sat`) on the cone of one question, and
+//! (WebAssembly's integer operations), the engines (`simulate`, `bdd`, `sat`) on the cone of one question,
+//! which `assume` has made smaller, and
 //! [`decide`] (the portfolio). Nothing here knows about WebAssembly modules. Every loop is bounded by [`budget`] and
 //! nothing recurses, so a hostile circuit costs time and memory up to those ceilings and no more.
 
@@ -11,6 +12,7 @@ pub mod budget;
 pub mod decide;
 pub mod word;
 
+mod assume;
 mod bdd;
 mod cone;
 mod fault;
@@ -18,6 +20,6 @@ mod hash;
 mod sat;
 mod simulate;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use cone::Model;

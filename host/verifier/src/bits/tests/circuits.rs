@@ -2,6 +2,7 @@
 
 use super::{Finding, all_lanes, found, lane};
 use crate::bits::aig::{Aig, InputBit, Lit};
+use crate::bits::assume;
 use crate::bits::bdd::{self, Bdd};
 use crate::bits::budget::{self, QueryBudget};
 use crate::bits::cone::{Cone, Model};
@@ -297,6 +298,31 @@ pub(super) fn the_portfolio_agrees_with_truth_tables() -> Result<(), Finding> {
     })
 }
 
+/// A question rebuilt under its own conjuncts has the same truth table, and often fewer gates.
+pub(super) fn rebuilding_keeps_truth_tables() -> Result<(), Finding> {
+    let (mut random, mut smaller) = (Random::new(10), 0);
+    for round in 0..1500 {
+        let mut circuit = Circuit::random(&mut random, 30)?;
+        let (mut root, mut table) = circuit.pick(&mut random);
+        for _ in 0..random.below(5) {
+            let (lit, other) = circuit.pick(&mut random);
+            root = found(circuit.g.and(root, lit))?;
+            table.iter_mut().zip(other).for_each(|(x, y)| *x &= y);
+        }
+        let cone = Cone::of(&circuit.g, root);
+        let Some((rebuilt, root)) = found(assume::rebuilt(&circuit.g, &cone))? else { continue };
+        smaller += 1;
+        for (table_word, &expected) in (0..).zip(&table) {
+            let values =
+                all_lanes(&rebuilt, |word, bit| circuit.inputs.lanes(circuit.inputs.input_of(word, bit), table_word));
+            if lane(&values, root) != expected {
+                return Err(format!("question {round} differs from its truth table when rebuilt"));
+            }
+        }
+    }
+    if smaller < 300 { Err(format!("only {smaller} questions became smaller")) } else { Ok(()) }
+}
+
 /// With next to no budget some questions stay open, and those that do not are answered rightly.
 pub(super) fn a_starved_portfolio_is_still_right() -> Result<(), Finding> {
     let mut open = 0;
@@ -337,6 +363,11 @@ fn engines_resume_where_they_stopped() -> Result<(), Finding> {
 #[test]
 fn simulation_reports_only_counterexamples() -> Result<(), Finding> {
     simulation_agrees_with_truth_tables()
+}
+
+#[test]
+fn rebuilding_is_sound() -> Result<(), Finding> {
+    rebuilding_keeps_truth_tables()
 }
 
 #[test]

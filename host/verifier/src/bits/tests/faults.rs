@@ -6,7 +6,7 @@ use std::time::Instant;
 
 type Property = (&'static str, fn() -> Result<(), Finding>);
 
-const PROPERTIES: [Property; 16] = [
+const PROPERTIES: [Property; 17] = [
     ("preconditions_decide_laws", portfolio::preconditions_decide_laws),
     ("vacuous_preconditions_are_noticed", portfolio::vacuous_preconditions_are_noticed),
     ("counterexamples_are_minimal", portfolio::counterexamples_are_minimal),
@@ -17,6 +17,7 @@ const PROPERTIES: [Property; 16] = [
     ("every_constant_factor_at_eight_bits", words::every_constant_factor_at_eight_bits),
     ("every_pair_at_four_and_eight_bits", words::every_pair_at_four_and_eight_bits),
     ("rewriting_keeps_truth_tables", circuits::rewriting_keeps_truth_tables),
+    ("rebuilding_keeps_truth_tables", circuits::rebuilding_keeps_truth_tables),
     ("the_diagram_agrees_with_truth_tables", circuits::the_diagram_agrees_with_truth_tables),
     ("the_sat_search_agrees_with_truth_tables", circuits::the_sat_search_agrees_with_truth_tables),
     ("simulation_agrees_with_truth_tables", circuits::simulation_agrees_with_truth_tables),
@@ -26,7 +27,7 @@ const PROPERTIES: [Property; 16] = [
 ];
 
 /// Faults of defence in depth are seeded together with one that makes the defence necessary.
-const FAULTS: [&[Fault]; 23] = [
+const FAULTS: [&[Fault]; 24] = [
     &[Fault::SubstitutionSign],
     &[Fault::ResolutionSign],
     &[Fault::ContradictionMissed],
@@ -45,6 +46,7 @@ const FAULTS: [&[Fault]; 23] = [
     &[Fault::BddComplementLost],
     &[Fault::BddCacheKey],
     &[Fault::ModelOrder],
+    &[Fault::AssumedSign],
     &[Fault::PreconditionIgnored],
     &[Fault::VacuityMissed],
     &[Fault::SimulationRootSign],

@@ -25,7 +25,7 @@ fn found<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, Finding> {
 
 /// Values of all nodes in 64 lanes; `lanes_of(word, bit)` gives the inputs. Written again here, and not the engine's
 /// simulator, because it judges that too.
-fn all_lanes(aig: &Aig, lanes_of: impl Fn(u32, u32) -> u64) -> Vec<u64> {
+pub(crate) fn all_lanes(aig: &Aig, lanes_of: impl Fn(u32, u32) -> u64) -> Vec<u64> {
     let mut values: Vec<u64> = Vec::with_capacity(aig.len() + 1);
     for index in 0..=aig.len() {
         let value = match aig.node(index) {
@@ -43,6 +43,6 @@ fn lane(values: &[u64], lit: Lit) -> u64 {
 }
 
 /// Value of a word in one lane.
-fn word_in_lane(values: &[u64], word: &Word, index: usize) -> u64 {
+pub(crate) fn word_in_lane(values: &[u64], word: &Word, index: usize) -> u64 {
     word.bits().iter().enumerate().fold(0, |sum, (bit, &lit)| sum | (lane(values, lit) >> index & 1) << bit)
 }
