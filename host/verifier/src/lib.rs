@@ -6,4 +6,5 @@
 #![forbid(unsafe_code)]
 
 pub mod bits;
+pub mod blast;
 pub mod validate;
