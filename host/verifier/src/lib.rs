@@ -7,4 +7,5 @@
 
 pub mod bits;
 pub mod blast;
+pub mod expr;
 pub mod validate;
