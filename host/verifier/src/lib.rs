@@ -9,3 +9,8 @@ pub mod bits;
 pub mod blast;
 pub mod expr;
 pub mod validate;
+pub mod code;
+pub mod limits;
+pub mod op;
+pub mod report;
+pub mod text;
