@@ -19,6 +19,7 @@ mod export;
 mod geometry;
 mod helper;
 mod kconfig;
+mod laws;
 mod level;
 mod perms;
 
@@ -28,6 +29,7 @@ pub use arch::Arch;
 pub use geometry::{Geometry, GeometryError, Half, Slot, VaRange};
 pub use helper::{Helper, Op, Signature, Stub, ValType};
 pub use kconfig::{Config, Extern, KVersion, Kconfig};
+pub use laws::{LAWS, Law};
 pub use level::Level;
 pub use perms::MmuPerms;
 

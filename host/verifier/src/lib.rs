@@ -5,4 +5,13 @@
 //! exports, signatures and sizes.
 #![forbid(unsafe_code)]
 
+pub mod bits;
+pub mod blast;
+pub mod expr;
+pub mod laws;
 pub mod validate;
+pub mod code;
+pub mod limits;
+pub mod op;
+pub mod report;
+pub mod text;

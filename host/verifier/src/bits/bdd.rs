@@ -1,0 +1,258 @@
+//! Reduced ordered binary decision diagram of one cone.
+//!
+//! In: a cone and budgets. Out: whether its root is constantly false, or a path to true. Guaranteed: canonical (with
+//! complement edges the false-child is never complemented), so the root is false for every input exactly when its
+//! edge is the constant; never more nodes or steps than allowed; a run that ran out can be resumed with more and loses
+//! nothing. Not handled: variable reordering and garbage collection. The order is fixed, bit 0 of every input word
+//! first, then bit 1 of every word: adders, comparisons and bitwise operations are linear in it, multiplication is
+//! exponential in every order (R. Bryant, IEEE Trans. Computers 40(2), 1991), which is what the SAT engine is for.
+
+use super::aig::Lit;
+use super::cone::{Cone, Model};
+use super::fault::{Fault, injected};
+use super::hash::{Keyed, KeyedMap};
+use std::time::Instant;
+
+/// A diagram node or its complement. The same packing as a graph literal, over other nodes: 0 is the constant.
+type Edge = Lit;
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    level: u32,
+    low: Edge,
+    high: Edge,
+}
+
+/// Level of the constant, below every variable.
+const CONSTANT_LEVEL: u32 = u32::MAX;
+
+/// Smallest and largest size of the lossy cache of conjunctions, in entries of 12 bytes.
+const CACHE_MIN: usize = 1 << 12;
+const CACHE_MAX: usize = 1 << 20;
+
+/// Steps between two looks at the clock.
+const STEPS_PER_CLOCK: u64 = 1 << 14;
+
+/// What one run may have cost in all, earlier runs included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ceiling {
+    pub(super) nodes: usize,
+    pub(super) steps: u64,
+    pub(super) deadline: Option<Instant>,
+}
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    AlwaysFalse,
+    Model(Model),
+    Exhausted,
+}
+
+/// Work of the conjunction algorithm that waits on its stack.
+enum Task {
+    Conjoin(Edge, Edge),
+    Join { f: Edge, g: Edge, level: u32 },
+}
+
+/// A ceiling was reached.
+struct OutOfBudget;
+
+/// The diagram, with the edge of every node of the cone done so far.
+pub(super) struct Bdd<'a> {
+    cone: &'a Cone,
+    nodes: Vec<Node>,
+    unique: KeyedMap<(u32, Edge, Edge), Edge>,
+    cache: Vec<Option<(Edge, Edge, Edge)>>,
+    cache_key: Keyed,
+    /// Edge of each cone node, filled in topological order.
+    edges: Vec<Edge>,
+    /// Level of each cone input, and the inverse.
+    level_of: Vec<u32>,
+    input_at: Vec<usize>,
+    steps: u64,
+}
+
+impl<'a> Bdd<'a> {
+    pub(super) fn new(cone: &'a Cone) -> Bdd<'a> {
+        let mut input_at: Vec<usize> = (0..cone.inputs().len()).collect();
+        input_at.sort_by_key(|&index| (cone.inputs()[index].bit, cone.inputs()[index].word));
+        let mut level_of = vec![0; input_at.len()];
+        for (level, &index) in (0_u32..).zip(&input_at) {
+            level_of[index] = level;
+        }
+        Bdd {
+            cone,
+            nodes: vec![Node { level: CONSTANT_LEVEL, low: Edge::FALSE, high: Edge::FALSE }],
+            unique: KeyedMap::default(),
+            cache: vec![None; CACHE_MIN],
+            cache_key: Keyed::default(),
+            edges: vec![Edge::FALSE],
+            level_of,
+            input_at,
+            steps: 0,
+        }
+    }
+
+    /// Nodes made so far.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len() - 1
+    }
+
+    /// Steps taken so far.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Builds the diagram of the root, from where the last run stopped.
+    pub(super) fn run(&mut self, ceiling: &Ceiling) -> Outcome {
+        while self.edges.len() < self.cone.len() {
+            match self.next_edge(ceiling) {
+                Ok(edge) => self.edges.push(edge),
+                Err(OutOfBudget) => return Outcome::Exhausted,
+            }
+        }
+        match self.edge_of(self.cone.root()) {
+            Edge::FALSE => Outcome::AlwaysFalse,
+            root => Outcome::Model(self.model(root)),
+        }
+    }
+
+    fn next_edge(&mut self, ceiling: &Ceiling) -> Result<Edge, OutOfBudget> {
+        let index = self.edges.len() - 1;
+        if let Some(&level) = self.level_of.get(index) {
+            return self.make(level, Edge::FALSE, Edge::TRUE, ceiling);
+        }
+        let (a, b) = self.cone.gates()[index - self.level_of.len()];
+        self.and(self.edge_of(a), self.edge_of(b), ceiling)
+    }
+
+    fn edge_of(&self, lit: Lit) -> Edge {
+        self.edges[lit.node()].flip_if(lit.is_complemented())
+    }
+
+    /// The node with the given children, found or made.
+    fn make(&mut self, level: u32, low: Edge, high: Edge, ceiling: &Ceiling) -> Result<Edge, OutOfBudget> {
+        if low == high {
+            return Ok(low);
+        }
+        let flip = low.is_complemented();
+        let (low, high) = (low.flip_if(flip), high.flip_if(flip));
+        if let Some(edge) = self.unique.get(&(level, low, high)) {
+            return Ok(edge.flip_if(flip));
+        }
+        if self.len() >= ceiling.nodes {
+            return Err(OutOfBudget);
+        }
+        let edge = Edge::of_node(self.nodes.len());
+        self.nodes.push(Node { level, low, high });
+        self.unique.insert((level, low, high), edge);
+        Ok(edge.flip_if(flip))
+    }
+
+    /// Conjunction, with its own stack instead of recursion.
+    fn and(&mut self, f: Edge, g: Edge, ceiling: &Ceiling) -> Result<Edge, OutOfBudget> {
+        self.grow_cache();
+        let mut tasks = vec![Task::Conjoin(f, g)];
+        let mut results: Vec<Edge> = Vec::new();
+        while let Some(task) = tasks.pop() {
+            let result = match task {
+                Task::Conjoin(f, g) => {
+                    self.count_step(ceiling)?;
+                    let (f, g) = if f <= g { (f, g) } else { (g, f) };
+                    if let Some(known) = terminal(f, g).or_else(|| self.cached(f, g)) {
+                        known
+                    } else {
+                        let level = self.nodes[f.node()].level.min(self.nodes[g.node()].level);
+                        let (f0, f1) = self.children(f, level);
+                        let (g0, g1) = self.children(g, level);
+                        tasks.extend([Task::Join { f, g, level }, Task::Conjoin(f1, g1), Task::Conjoin(f0, g0)]);
+                        continue;
+                    }
+                }
+                Task::Join { f, g, level } => {
+                    let high = results.pop().unwrap_or(Edge::FALSE);
+                    let low = results.pop().unwrap_or(Edge::FALSE);
+                    let edge = self.make(level, low, high, ceiling)?;
+                    let slot = self.slot(f, g);
+                    self.cache[slot] = Some((f, g, edge));
+                    edge
+                }
+            };
+            results.push(result);
+        }
+        Ok(results.pop().unwrap_or(Edge::FALSE))
+    }
+
+    fn count_step(&mut self, ceiling: &Ceiling) -> Result<(), OutOfBudget> {
+        if self.steps >= ceiling.steps {
+            return Err(OutOfBudget);
+        }
+        self.steps += 1;
+        let look = self.steps.is_multiple_of(STEPS_PER_CLOCK);
+        if look && ceiling.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(OutOfBudget);
+        }
+        Ok(())
+    }
+
+    /// Both children of an edge at a level, which is its own or above it.
+    fn children(&self, edge: Edge, level: u32) -> (Edge, Edge) {
+        let node = self.nodes[edge.node()];
+        if node.level != level {
+            return (edge, edge);
+        }
+        let flip = edge.is_complemented() && !injected(Fault::BddComplementLost);
+        (node.low.flip_if(flip), node.high.flip_if(flip))
+    }
+
+    fn slot(&self, f: Edge, g: Edge) -> usize {
+        let mask = self.cache.len() - 1;
+        let hash = self.cache_key.of(f.packed(g));
+        usize::try_from(hash & mask as u64).unwrap_or(0)
+    }
+
+    fn cached(&self, f: Edge, g: Edge) -> Option<Edge> {
+        self.cache[self.slot(f, g)]
+            .filter(|entry| entry.0 == f && (entry.1 == g || injected(Fault::BddCacheKey)))
+            .map(|entry| entry.2)
+    }
+
+    /// Keeps the cache about as large as the diagram. Entries are lost, which costs steps and nothing else.
+    fn grow_cache(&mut self) {
+        if self.nodes.len() > self.cache.len() && self.cache.len() < CACHE_MAX {
+            let size = (self.nodes.len() * 2).next_power_of_two().min(CACHE_MAX);
+            let old = std::mem::replace(&mut self.cache, vec![None; size]);
+            for (f, g, edge) in old.into_iter().flatten() {
+                let slot = self.slot(f, g);
+                self.cache[slot] = Some((f, g, edge));
+            }
+        }
+    }
+
+    /// A path to true, taking the 0-branch wherever it does not end in false.
+    fn model(&self, root: Edge) -> Model {
+        let mut values = vec![false; self.input_at.len()];
+        let mut edge = root;
+        while edge.as_constant().is_none() {
+            let level = self.nodes[edge.node()].level;
+            let (low, high) = self.children(edge, level);
+            let take_high = low == Edge::FALSE;
+            let position = if injected(Fault::ModelOrder) { level as usize } else { self.input_at[level as usize] };
+            values[position] = take_high;
+            edge = if take_high { high } else { low };
+        }
+        self.cone.model(|index| values[index])
+    }
+}
+
+/// Conjunctions that need no look at the nodes.
+fn terminal(f: Edge, g: Edge) -> Option<Edge> {
+    if f == Edge::FALSE || g == Edge::FALSE || f == !g {
+        return Some(Edge::FALSE);
+    }
+    if f == Edge::TRUE || f == g {
+        return Some(g);
+    }
+    (g == Edge::TRUE).then_some(f)
+}

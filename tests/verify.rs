@@ -1,0 +1,438 @@
+//! Runs the verifier over the corpus in `tests/verify`: one module a file, its expectation inside.
+//!
+//! In: `reject/*` and `accept/*`, as `.wat`, or `.hex` for bytes that WAT cannot express (`;` starts a comment). Out: a
+//! readable difference for every file that does not do what it says. Guaranteed: a file without an expectation fails,
+//! and so does an error, a warning or a directive that nobody expected. Not handled: running what is accepted.
+//!
+//! A comment line of one word and a colon is a directive:
+//!
+//! ```text
+//! ;; expect: S110 at 0x1a, export pte_pfn    code and place: 0xOFFSET, export NAME, function INDEX, op TEXT, module
+//! ;; message: env.log                        part of the message of the last expected error
+//! ;; reason: …    ;; suggests: …             part of its reason, or of its suggestion
+//! ;; claim: memory 1 pages                   what is said about a module that is accepted; the whole line
+//! ;; warning: assumed version 1              part of a warning; each warning wants its own
+//! ;; generate: NAME = 100 x block            {NAME} in the module stands for the text 100 times, separated by spaces;
+//!                                            in quotes, for the text without spaces; {i} and {i+1} count in it
+//! ```
+//!
+//! Expectations stand in the order of the errors, by offset. `BLESS=1` rewrites the offset of an expectation whose
+//! code and other places are right, and nothing else; write `0x?` where it is not known yet.
+//!
+//! A later stage is added in [`outcome`]: errors, warnings and claims are all that the corpus compares.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ptwalk_verifier::code::Code;
+use ptwalk_verifier::report::{Diagnostic, Rejection, Warning};
+use ptwalk_verifier::validate::{Manifest, ValidPlugin};
+
+/// What the verifier says about a module.
+#[derive(Default)]
+struct Outcome {
+    errors: Vec<Diagnostic>,
+    warnings: Vec<String>,
+    claims: BTreeSet<String>,
+}
+
+/// Runs every stage, as far as it goes.
+fn outcome(bytes: &[u8]) -> Outcome {
+    match ValidPlugin::validate(bytes) {
+        Err(rejection) => refused(&rejection),
+        Ok(plugin) => Outcome {
+            errors: Vec::new(),
+            warnings: plugin.warnings().iter().map(Warning::to_string).collect(),
+            claims: claims_of_validation(&plugin),
+        },
+    }
+}
+
+fn refused(rejection: &Rejection) -> Outcome {
+    Outcome { errors: rejection.errors().to_vec(), ..Outcome::default() }
+}
+
+fn claims_of_validation(plugin: &ValidPlugin) -> BTreeSet<String> {
+    let sizes = plugin.sizes();
+    let mut claims: BTreeSet<String> = plugin.ignored().iter().map(|noise| format!("ignored {noise}")).collect();
+    claims.extend(plugin.exports().iter().map(|(helper, index)| format!("exports {helper} as function {index}")));
+    claims.extend((0..512).filter_map(|i| Some(format!("function {i} is named {}", plugin.function_name(i)?))));
+    let imports: Vec<&str> = plugin.imports().iter().map(|e| e.name()).collect();
+    claims.insert(format!("imports {}", imports.join(" ")));
+    claims.insert(format!("abi version {}", plugin.abi_version()));
+    claims.insert(format!("module {} bytes", sizes.module_bytes));
+    claims.insert(format!("functions {}", sizes.functions));
+    claims.insert(format!("data {} bytes", sizes.data_bytes));
+    claims.insert(format!("memory {} pages", sizes.memory_pages));
+    let Manifest { name, version, author, arch, kernel, source } = plugin.manifest().clone();
+    let values = [name, version, author, arch, kernel, source];
+    for (key, value) in ptwalk_abi::MANIFEST_KEYS.iter().zip(values) {
+        claims.extend(value.map(|value| format!("manifest {key} = {value}")));
+    }
+    claims
+}
+
+/// Where an error is expected to lie.
+#[derive(Debug, PartialEq)]
+enum Place {
+    Offset(Option<u64>),
+    Export(String),
+    Function(u32),
+    Op(String),
+    /// The whole module: no offset.
+    Module,
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Place, String> {
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match (word, rest) {
+            ("module", "") => Ok(Place::Module),
+            ("0x?", "") => Ok(Place::Offset(None)),
+            ("export", name) if !name.is_empty() => Ok(Place::Export(name.into())),
+            ("op", op) if !op.is_empty() => Ok(Place::Op(op.into())),
+            ("function", index) => {
+                index.parse().map(Place::Function).map_err(|error| format!("function {index:?}: {error}"))
+            }
+            (offset, "") if offset.starts_with("0x") => u64::from_str_radix(&offset[2..], 16)
+                .map(|offset| Place::Offset(Some(offset)))
+                .map_err(|error| format!("offset {offset:?}: {error}")),
+            _ => Err(format!("unknown place {text:?}")),
+        }
+    }
+
+    fn is_of(&self, error: &Diagnostic) -> bool {
+        match self {
+            Place::Offset(offset) => offset.is_some() && error.offset == *offset,
+            Place::Export(name) => error.export.as_deref() == Some(name),
+            Place::Function(index) => error.function.as_ref().is_some_and(|f| f.index == *index),
+            Place::Op(op) => error.op.as_deref() == Some(op),
+            Place::Module => error.offset.is_none(),
+        }
+    }
+}
+
+/// An error that a file expects, with the number of its line.
+#[derive(Debug)]
+struct Expected {
+    line: usize,
+    code: Code,
+    places: Vec<Place>,
+    parts: Vec<(&'static str, String)>,
+}
+
+/// What one file says.
+#[derive(Debug, Default)]
+struct Case {
+    expected: Vec<Expected>,
+    claims: Vec<String>,
+    warnings: Vec<String>,
+    generated: Vec<(String, String)>,
+}
+
+impl Case {
+    fn parse(source: &str) -> Result<Case, String> {
+        let mut case = Case::default();
+        for (number, line) in source.lines().enumerate() {
+            let Some(comment) = line.trim().strip_prefix(";;") else { continue };
+            let Some((word, rest)) = comment.trim().split_once(':') else { continue };
+            // A sentence with a colon in it is a comment; a single word is a directive, perhaps misspelt.
+            if !word.contains(' ') {
+                case.directive(number, word, rest.trim()).map_err(|error| format!("line {}: {error}", number + 1))?;
+            }
+        }
+        Ok(case)
+    }
+
+    fn directive(&mut self, line: usize, word: &str, rest: &str) -> Result<(), String> {
+        match word {
+            "expect" => {
+                let (code, places) = rest.split_once(" at ").ok_or("expect wants `CODE at PLACE`")?;
+                let code = Code::ALL.iter().copied().find(|c| c.text() == code);
+                let code = code.ok_or_else(|| format!("unknown code in {rest:?}"))?;
+                let places = places.split(", ").map(Place::parse).collect::<Result<_, _>>()?;
+                self.expected.push(Expected { line, code, places, parts: Vec::new() });
+            }
+            "message" | "reason" | "suggests" => {
+                let key = ["message", "reason", "suggests"].into_iter().find(|k| *k == word).unwrap_or_default();
+                let last = self.expected.last_mut().ok_or_else(|| format!("{word} before any expect"))?;
+                last.parts.push((key, rest.into()));
+            }
+            "claim" => self.claims.push(rest.into()),
+            "warning" => self.warnings.push(rest.into()),
+            "generate" => self.generated.push(generate(rest)?),
+            _ => return Err(format!("unknown directive {word:?}")),
+        }
+        if rest.is_empty() { Err(format!("{word} without a text")) } else { Ok(()) }
+    }
+
+    /// The module of a file.
+    fn module(&self, path: &Path, source: &str) -> Result<Vec<u8>, String> {
+        if path.extension().is_some_and(|e| e == "hex") {
+            return hex(source);
+        }
+        let mut text = source.to_owned();
+        for (name, replacement) in &self.generated {
+            let slot = format!("{{{name}}}");
+            if !text.contains(&slot) {
+                return Err(format!("{slot} is generated and not used"));
+            }
+            text = text.replace(&slot, replacement);
+        }
+        wat::parse_str(&text).map_err(|error| format!("not WAT: {error}"))
+    }
+
+    /// What the verifier does other than the file says.
+    fn differences(&self, found: &Outcome) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.expected.len() != found.errors.len() {
+            differences.push(format!("expected {} errors, found {}", self.expected.len(), found.errors.len()));
+        }
+        let longest = self.expected.len().max(found.errors.len());
+        for i in 0..longest {
+            match (self.expected.get(i), found.errors.get(i)) {
+                (Some(expected), Some(error)) => expected.compare(error, &mut differences),
+                (Some(expected), None) => differences.push(format!("missing: {} {:?}", expected.code, expected.places)),
+                (None, Some(error)) => differences.push(format!("extra: {error}")),
+                (None, None) => {}
+            }
+        }
+        for claim in self.claims.iter().filter(|claim| !found.claims.contains(*claim)) {
+            let claims: Vec<&str> = found.claims.iter().map(String::as_str).collect();
+            differences.push(format!("not claimed: {claim}\n  claimed are:\n    {}", claims.join("\n    ")));
+        }
+        let mut warnings = found.warnings.clone();
+        for wanted in &self.warnings {
+            match warnings.iter().position(|warning| warning.contains(wanted)) {
+                Some(at) => drop(warnings.remove(at)),
+                None => differences.push(format!("no warning: {wanted}")),
+            }
+        }
+        differences.extend(warnings.into_iter().map(|warning| format!("unexpected warning: {warning}")));
+        differences
+    }
+}
+
+impl Expected {
+    fn compare(&self, error: &Diagnostic, differences: &mut Vec<String>) {
+        let at = error.place().unwrap_or("the module".into());
+        if self.code != error.code {
+            differences.push(format!("expected {}, found {} at {at}: {}", self.code, error.code, error.message));
+            return;
+        }
+        for place in self.places.iter().filter(|place| !place.is_of(error)) {
+            differences.push(format!("{}: expected at {place:?}, found at {at}", self.code));
+        }
+        for (key, part) in &self.parts {
+            let text = match *key {
+                "message" => &error.message,
+                "reason" => &error.reason,
+                _ => error.suggestion.as_deref().unwrap_or(""),
+            };
+            if !text.contains(part) {
+                differences.push(format!("{}: {key} without {part:?}: {text}", self.code));
+            }
+        }
+    }
+}
+
+/// Reads `NAME = COUNT x TEXT` into a name and the text that stands for it.
+fn generate(rest: &str) -> Result<(String, String), String> {
+    let syntax = "generate wants `NAME = COUNT x TEXT`";
+    let (name, rest) = rest.split_once(" = ").ok_or(syntax)?;
+    let (count, text) = rest.split_once(" x ").ok_or(syntax)?;
+    let count: usize = count.parse().map_err(|error| format!("{syntax}: {error}"))?;
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let (text, separator) = quoted.map_or((text, " "), |text| (text, ""));
+    let mut out = String::new();
+    for i in 0..count {
+        out += &text.replace("{i}", &i.to_string()).replace("{i+1}", &(i + 1).to_string());
+        out += separator;
+    }
+    Ok((name.into(), out))
+}
+
+/// Reads bytes in hexadecimal.
+fn hex(source: &str) -> Result<Vec<u8>, String> {
+    let code = source.lines().map(|line| line.split(';').next().unwrap_or(""));
+    let bytes = code.flat_map(str::split_whitespace);
+    bytes.map(|byte| u8::from_str_radix(byte, 16).map_err(|error| format!("{byte:?}: {error}"))).collect()
+}
+
+/// Writes the offsets found into a file whose expectations are right otherwise; says whether anything changed.
+fn bless(path: &Path, source: &str, case: &Case, found: &Outcome) -> bool {
+    let codes = case.expected.iter().map(|e| e.code);
+    if !codes.eq(found.errors.iter().map(|e| e.code)) {
+        return false;
+    }
+    let mut lines: Vec<String> = source.lines().map(String::from).collect();
+    for (expected, error) in case.expected.iter().zip(&found.errors) {
+        let others = expected.places.iter().filter(|place| !matches!(place, Place::Offset(_)));
+        let wanted = expected.places.iter().find_map(|place| match place {
+            Place::Offset(offset) => Some(offset.map_or("0x?".into(), |offset| format!("{offset:#x}"))),
+            _ => None,
+        });
+        if let (Some(wanted), Some(offset), true) = (wanted, error.offset, others.into_iter().all(|p| p.is_of(error))) {
+            lines[expected.line] = lines[expected.line].replacen(&wanted, &format!("{offset:#x}"), 1);
+        }
+    }
+    let blessed = lines.join("\n") + "\n";
+    blessed != source && fs::write(path, blessed).is_ok()
+}
+
+/// Whether a name is a case's number, perhaps with a letter, and words.
+fn is_case_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    let words = stem.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = stem.len() - words.len();
+    let words = words.strip_prefix(|c: char| c.is_ascii_lowercase()).unwrap_or(words);
+    let slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    digits == 3 && words.starts_with('-') && words.chars().all(slug) && ["wat", "hex"].contains(&extension)
+}
+
+/// Every file of a folder of the corpus, in order.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/verify").join(folder);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    files.sort();
+    files
+}
+
+/// Reads one file of the corpus.
+fn load(path: &Path) -> Result<(String, Case, Vec<u8>), String> {
+    if !is_case_name(path) {
+        return Err("not named like 003-import-env-log.wat".into());
+    }
+    let source = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let case = Case::parse(&source)?;
+    let module = case.module(path, &source)?;
+    Ok((source, case, module))
+}
+
+/// Runs one file; what is wrong with it, line by line.
+fn run(path: &Path, is_reject: bool) -> Result<(), Vec<String>> {
+    let (source, case, module) = load(path).map_err(|error| vec![error])?;
+    if is_reject && (case.expected.is_empty() || !case.claims.is_empty()) {
+        return Err(vec!["a file in reject/ wants an expect and no claim".into()]);
+    }
+    if !is_reject && (!case.expected.is_empty() || case.claims.is_empty()) {
+        return Err(vec!["a file in accept/ wants a claim and no expect".into()]);
+    }
+    let found = outcome(&module);
+    let mut differences = case.differences(&found);
+    if std::env::var_os("BLESS").is_some_and(|v| v == "1") && bless(path, &source, &case, &found) {
+        differences.push("offsets were rewritten; run again without BLESS".into());
+    }
+    if differences.is_empty() { Ok(()) } else { Err(differences) }
+}
+
+#[test]
+fn corpus_does_what_it_says() {
+    let mut report = String::new();
+    let mut counts = [0, 0];
+    for (is_reject, folder) in [(true, "reject"), (false, "accept")] {
+        let files = files(folder);
+        assert!(!files.is_empty(), "tests/verify/{folder} is empty");
+        for path in files {
+            counts[usize::from(is_reject)] += 1;
+            if let Err(differences) = run(&path, is_reject) {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let _ = writeln!(report, "--- tests/verify/{folder}/{name}\n{}\n", differences.join("\n"));
+            }
+        }
+    }
+    let [accepted, rejected] = counts;
+    println!("{rejected} modules to reject, {accepted} to accept");
+    assert!(report.is_empty(), "\n{report}({rejected} modules to reject, {accepted} to accept)");
+}
+
+#[test]
+fn directives_are_strict() {
+    for bad in [
+        ";; expct: S110 at 0x1a",
+        ";;Expect: S110 at 0x1a",
+        ";; expect: S110",
+        ";; expect: S999 at 0x1a",
+        ";; expect: S110 at somewhere",
+        ";; expect: S110 at 0xzz",
+        ";; message: before any expect",
+        ";; generate: A = x block",
+        ";; claim:",
+    ] {
+        assert!(Case::parse(bad).is_err(), "{bad}");
+    }
+    let good = ";; What follows: a comment.\n;; expect: S110 at 0x1a, export e, op f64.add, function 3\n;; message: m";
+    let case = Case::parse(good).expect("every directive is known");
+    assert_eq!(case.expected[0].places.len(), 4);
+    assert_eq!(generate("A = 2 x f{i} g{i+1}"), Ok(("A".into(), "f0 g1 f1 g2 ".into())));
+    assert_eq!(generate("A = 3 x \".\""), Ok(("A".into(), "...".into())));
+}
+
+#[test]
+fn a_wrong_expectation_is_noticed() {
+    let module = wat::parse_str("(module (import \"env\" \"log\" (func)))").expect("WAT");
+    let found = outcome(&module);
+    let offset = found.errors[0].offset.expect("an import lies somewhere");
+    let right = format!(";; expect: S110 at {offset:#x}\n;; message: env.log");
+    let differences = |source: &str| Case::parse(source).expect("known directives").differences(&found);
+    assert_eq!(differences(&right), Vec::<String>::new());
+    for wrong in [
+        String::new(),
+        right.replace("S110", "S111"),
+        right.replace("env.log", "env.lag"),
+        format!(";; expect: S110 at {:#x}", offset + 1),
+        ";; expect: S110 at 0x?".into(),
+        format!("{right}\n;; expect: S130 at 0x1"),
+        format!("{right}\n;; claim: memory 1 pages"),
+        format!("{right}\n;; warning: odd"),
+    ] {
+        assert!(!differences(&wrong).is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn blessing_changes_offsets_only() {
+    let folder = std::env::temp_dir().join(format!("ptwalk-bless-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a temporary folder");
+    let path = folder.join("001-import.wat");
+    let found = outcome(&wat::parse_str("(module (import \"env\" \"log\" (func)))").expect("WAT"));
+    let offset = found.errors[0].offset.expect("an import lies somewhere");
+    let try_bless = |source: &str| {
+        let case = Case::parse(source).expect("known directives");
+        bless(&path, source, &case, &found)
+    };
+    assert!(try_bless(";; expect: S110 at 0x?\n"));
+    let blessed = fs::read_to_string(&path).expect("it was written");
+    assert_eq!(blessed, format!(";; expect: S110 at {offset:#x}\n"));
+    assert!(!try_bless(";; expect: S111 at 0x?\n"), "a code was blessed");
+    assert!(!try_bless(";; expect: S110 at 0x?, export pte_pfn\n"), "an export was blessed");
+    assert!(!try_bless(";; expect: S110 at 0x?\n;; expect: S110 at 0x?\n"), "a missing error was blessed");
+    fs::remove_dir_all(&folder).expect("the temporary folder can go");
+}
+
+/// Validation must survive anything; the corpus is a good place to start from.
+#[test]
+fn broken_modules_never_panic() {
+    let mut accepted = 0;
+    for path in files("reject").into_iter().chain(files("accept")) {
+        let (_, _, module) = load(&path).expect("the corpus is readable");
+        if module.len() > 2000 {
+            continue;
+        }
+        for end in 0..module.len() {
+            accepted += usize::from(ValidPlugin::validate(&module[..end]).is_ok());
+        }
+        for at in 8..module.len() {
+            for flip in [0x01, 0x40, 0x80, 0xff] {
+                let mut mutant = module.clone();
+                mutant[at] ^= flip;
+                accepted += usize::from(ValidPlugin::validate(&mutant).is_ok());
+            }
+        }
+    }
+    assert!(accepted > 100, "only {accepted} mutants were accepted: they are not close enough to valid modules");
+}

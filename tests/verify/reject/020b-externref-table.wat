@@ -1,0 +1,3 @@
+;; expect: S141 at 0xb
+(module
+  (table 0 externref))

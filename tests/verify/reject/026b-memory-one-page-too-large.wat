@@ -1,0 +1,3 @@
+;; expect: S151 at 0xb
+(module
+  (memory 257))
