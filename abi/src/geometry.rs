@@ -218,6 +218,11 @@ impl Geometry {
         &self.slots[..self.depth]
     }
 
+    /// The level of the root table, by the name under which it is shown.
+    pub fn root_level(&self) -> Level {
+        self.slots[0].shown_level(true)
+    }
+
     /// log2 of the granule.
     pub fn page_shift(&self) -> u32 {
         self.slots[self.depth - 1].shift

@@ -7,11 +7,11 @@
 
 pub mod bits;
 pub mod blast;
+pub mod code;
 pub mod expr;
 pub mod laws;
-pub mod validate;
-pub mod code;
 pub mod limits;
 pub mod op;
 pub mod report;
 pub mod text;
+pub mod validate;

@@ -139,7 +139,10 @@ impl Printer<'_> {
         child: &mut dyn FnMut(ExprId, Prec) -> String,
     ) -> (String, Prec) {
         let sign = if negated { "!=" } else { "==" };
-        let cube = self.arena.as_cube(id).filter(|cube| self.arena.with_const(BinaryOp::And, a).is_some_and(|(base, _)| base == cube.base));
+        let cube = self
+            .arena
+            .as_cube(id)
+            .filter(|cube| self.arena.with_const(BinaryOp::And, a).is_some_and(|(base, _)| base == cube.base));
         let Some(cube) = cube else {
             let (a, b) = (child(a, Prec::Shift), child(b, Prec::Shift));
             return (format!("{a} {sign} {b}"), Prec::Relation);
@@ -236,7 +239,10 @@ impl Printer<'_> {
         let Field { base, shift, mask } = field;
         let whole = shifted(self.arena.facts(base).possible(), shift) & width.mask();
         let is_input = matches!(self.arena.node(base), Node::Input(_));
-        if mask & whole == whole && (shift >= 0 || !is_input) && whole >> shift.max(0) == self.arena.facts(base).possible() >> (-shift).max(0) {
+        if mask & whole == whole
+            && (shift >= 0 || !is_input)
+            && whole >> shift.max(0) == self.arena.facts(base).possible() >> (-shift).max(0)
+        {
             // Nothing is masked: the base itself, moved.
             return match shift {
                 0 => (child(base, Prec::Atom), Prec::Atom),

@@ -1,0 +1,410 @@
+//! The command line as types; the texts here are what `--help` prints.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ptwalk::number::parse_u64;
+use ptwalk::walk::merge::Merge;
+use ptwalk_abi::{Config, Extern, Half, KVersion, PhysAddr, VirtAddr};
+
+const EXAMPLES: &str = "\
+Examples:
+  ptwalk gup                                       what GUP makes of a real arm64 process, from the embedded sample
+  ptwalk probe vmcore                              what the dump says about itself, and which roots it points to
+  ptwalk walk vmcore 0xffff800080000000            one kernel address, every level
+  ptwalk dump vmcore --root 0x4e9de000 --merge va  a user address space, ptdump-like
+  ptwalk census vmcore                             entries and bytes by level and attribute
+  ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
+  ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
+
+Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous; 4 plugin refused;
+5 plugin trapped or hit a limit.";
+
+const CONFIG_HELP: &str = "\
+Kernel options and facts that the plugin is specialised for, KEY=VALUE separated by commas; `ptwalk plugin externs` \
+lists them";
+
+/// Walk page tables in memory images; the architecture is a WASM plugin.
+#[derive(Debug, Parser)]
+#[command(name = "ptwalk", version, max_term_width = 110, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Physical map of an image: segments, gaps, notes, VMCOREINFO
+    Info(InfoArgs),
+    /// What an image says about itself: architecture, kernel, geometry, candidate roots, each with its evidence
+    Probe(ProbeArgs),
+    /// Translate addresses, showing the entry at every level
+    #[command(visible_aliases = ["vtop", "v2p"])]
+    Walk(WalkArgs),
+    /// Every mapping of an address space, ptdump-like
+    #[command(visible_alias = "ptdump")]
+    Dump(DumpArgs),
+    /// get_user_pages_fast: which pages a kernel would pin, and where and why it would stop
+    ///
+    /// Without arguments, runs over every mapped range of an embedded real arm64 process.
+    #[command(after_help = GUP_HELP)]
+    Gup(GupArgs),
+    /// Counts and bytes by level, attribute and device type
+    Census(CensusArgs),
+    /// Plugins: run a helper, show what a plugin holds
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+}
+
+const GUP_HELP: &str = "\
+The walk is that of Linux v5.3 (mm/gup.c); what an entry means is the plugin's. The slow path, which needs the VMAs, is
+not taken. Exit code 1 means that fewer pages were pinned than asked for.
+
+A pgmap file says which frames are device memory and, for tests, what page reference counts are:
+  [[pgmap]]
+  start = \"0x70000000\"
+  end = \"0x78000000\"          # first byte above
+  type = \"fs-dax\"             # private public fs-dax dev-dax pci-p2pdma coherent
+  live = true
+  [[page]]
+  pfn = \"0x80001\"
+  refcount = 0
+  [[compound]]
+  head = \"0xc0000\"
+  order = 9";
+
+/// Which image, and how to read it.
+#[derive(Clone, Debug, Args)]
+pub struct ImageArgs {
+    /// ELF core (vmcore), or raw memory with --base
+    pub image: PathBuf,
+    /// The image is raw memory, and its first byte has this physical address
+    #[arg(long, value_name = "PA", value_parser = parse_pa)]
+    pub base: Option<PhysAddr>,
+}
+
+/// How tables are to be read, where the image does not say.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TableArgs {
+    #[command(flatten)]
+    pub plugin: PluginArgs,
+    /// Physical address of a root table; repeatable [default: what `probe` finds]
+    #[arg(long, value_name = "PA", value_parser = parse_pa)]
+    pub root: Vec<PhysAddr>,
+    /// Half of the address space that the root of the same position translates
+    #[arg(long, value_name = "HALF", value_parser = parse_half)]
+    pub half: Vec<Half>,
+}
+
+/// Which plugin, and for which kernel.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PluginArgs {
+    /// Plugin file (.wasm or .wat) or name [default: the embedded plugin of the image's architecture]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub plugin: Option<String>,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Engine that runs the plugin
+    #[arg(long, value_enum, default_value = "sandbox")]
+    pub engine: EngineArg,
+}
+
+/// The configuration.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConfigArgs {
+    #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',', value_parser = parse_setting, help = CONFIG_HELP)]
+    pub config: Vec<(Extern, i32)>,
+    /// Kernel version, such as 6.12 or 5.3.1 (sets LINUX_VERSION_CODE)
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+    pub kernel: Option<KVersion>,
+}
+
+impl ConfigArgs {
+    /// `base` with what the command line says over it.
+    pub fn apply(&self, base: Config) -> Config {
+        let kernel = self.kernel.map(|version| (Extern::LINUX_VERSION_CODE, version.code()));
+        // PGTABLE_LEVELS follows PAGE_SHIFT and VA_BITS, so what is said of it must come after them.
+        let (levels, others): (Vec<_>, Vec<_>) =
+            self.config.iter().copied().chain(kernel).partition(|(key, _)| *key == Extern::PGTABLE_LEVELS);
+        others.into_iter().chain(levels).fold(base, |config, (key, value)| config.with(key, value))
+    }
+}
+
+/// How results are printed.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OutputArgs {
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Same as --format json
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Say more on stderr
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl OutputArgs {
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// One JSON document a line
+    Jsonl,
+    /// Comma-separated values with a header line
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    /// wasmtime with fuel and limits, a whole table per crossing
+    #[default]
+    Sandbox,
+}
+
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct WalkArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// Virtual addresses; '-' reads them from stdin, one a line
+    #[arg(required = true, value_name = "VA")]
+    pub addresses: Vec<String>,
+    #[command(flatten)]
+    pub tables: TableArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DumpArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// Addresses to dump, half-open; repeatable [default: everything the roots translate]
+    #[arg(long, value_name = "A-B|A+N", value_parser = parse_range)]
+    pub range: Vec<AddressRange>,
+    /// Merge neighbours of equal attributes into one record
+    #[arg(long, value_enum, default_value = "none")]
+    pub merge: MergeArg,
+    #[command(flatten)]
+    pub tables: TableArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MergeArg {
+    /// One record a leaf
+    None,
+    /// Neighbours in virtual addresses
+    Va,
+    /// Neighbours in virtual and physical addresses
+    Pa,
+}
+
+impl From<MergeArg> for Merge {
+    fn from(arg: MergeArg) -> Merge {
+        match arg {
+            MergeArg::None => Merge::None,
+            MergeArg::Va => Merge::Va,
+            MergeArg::Pa => Merge::Pa,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct CensusArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// Device ranges (TOML; see `ptwalk gup --help`)
+    #[arg(long, value_name = "FILE")]
+    pub pgmap: Option<PathBuf>,
+    #[command(flatten)]
+    pub tables: TableArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct GupArgs {
+    /// ELF core (vmcore), or raw memory with --base; without it, the embedded sample
+    #[arg(requires_all = ["start", "nr"])]
+    pub image: Option<PathBuf>,
+    /// First address
+    #[arg(value_parser = parse_va)]
+    pub start: Option<VirtAddr>,
+    /// Number of pages
+    #[arg(allow_hyphen_values = true)]
+    pub nr: Option<i64>,
+    /// The image is raw memory, and its first byte has this physical address
+    #[arg(long, value_name = "PA", value_parser = parse_pa)]
+    pub base: Option<PhysAddr>,
+    /// Ask for pages to write to (FOLL_WRITE)
+    #[arg(long)]
+    pub write: bool,
+    /// Ask for pages to keep for long (FOLL_LONGTERM)
+    #[arg(long)]
+    pub longterm: bool,
+    /// Kernel whose GUP is modelled
+    #[arg(long, value_name = "VERSION", default_value = "5.3", value_parser = parse_gup_epoch)]
+    pub gup_epoch: KVersion,
+    /// Device ranges and page reference counts (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub pgmap: Option<PathBuf>,
+    #[command(flatten)]
+    pub tables: TableArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Call one helper on any value, under any configuration
+    #[command(after_help = "\
+Examples:
+  ptwalk plugin run arm64 pte_mkdevmap 0x00e8000448800f53 --kernel 5.3
+  ptwalk plugin run arm64 pte_access_permitted 0x0060000080000fd3 1
+  ptwalk plugin run ./mine.wat pmd_devmap - --config TRANSPARENT_HUGEPAGE=0 < entries.txt")]
+    Run(PluginRunArgs),
+    /// What a plugin holds: manifest, imports, exports, sizes
+    Inspect(PluginInspectArgs),
+    /// The helpers a plugin may export, with signatures
+    Helpers(ListArgs),
+    /// The kconfig externs a plugin may import, with defaults
+    Externs(ListArgs),
+    /// The plugins that are part of the program
+    List(ListArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PluginRunArgs {
+    /// Plugin file (.wasm or .wat) or name
+    pub plugin: String,
+    /// Helper, by the kernel's name
+    pub helper: String,
+    /// Arguments; '-' reads lists of arguments from stdin, one list a line
+    #[arg(allow_hyphen_values = true)]
+    pub args: Vec<String>,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginInspectArgs {
+    /// Plugin file (.wasm or .wat) or name
+    pub plugin: String,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// A range as typed: its end is checked against its start only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange {
+    pub start: u64,
+    pub len: u64,
+}
+
+fn parse_pa(text: &str) -> Result<PhysAddr, String> {
+    parse_u64(text).map(PhysAddr).map_err(|error| error.to_string())
+}
+
+/// Parses a virtual address as typed.
+pub fn parse_va(text: &str) -> Result<VirtAddr, String> {
+    parse_u64(text).map(VirtAddr).map_err(|error| error.to_string())
+}
+
+fn parse_half(text: &str) -> Result<Half, String> {
+    match text {
+        "lower" => Ok(Half::Lower),
+        "upper" => Ok(Half::Upper),
+        _ => Err("expected lower or upper".to_owned()),
+    }
+}
+
+fn parse_range(text: &str) -> Result<AddressRange, String> {
+    let number = |text: &str| parse_u64(text).map_err(|error| error.to_string());
+    if let Some((start, len)) = text.split_once('+') {
+        let (start, len) = (number(start)?, number(len)?);
+        return if len == 0 { Err("the range is empty".to_owned()) } else { Ok(AddressRange { start, len }) };
+    }
+    let (start, end) = text.split_once('-').ok_or("expected A-B or A+N")?;
+    let (start, end) = (number(start)?, number(end)?);
+    if end <= start {
+        return Err(format!("the range is empty: {end:#x} is not above {start:#x}"));
+    }
+    Ok(AddressRange { start, len: end - start })
+}
+
+fn parse_version(text: &str) -> Result<KVersion, String> {
+    let version = ptwalk::probe::parse_release(text);
+    let version = version.filter(|_| text.chars().all(|c| c.is_ascii_digit() || c == '.'));
+    version.ok_or_else(|| format!("`{text}` is not a kernel version (6.12 and 5.3.1 are)"))
+}
+
+fn parse_gup_epoch(text: &str) -> Result<KVersion, String> {
+    let version = parse_version(text)?;
+    if version == ptwalk::gup::MODELLED_KERNEL {
+        return Ok(version);
+    }
+    Err(format!("GUP is modelled as of v{} only", ptwalk::gup::MODELLED_KERNEL))
+}
+
+fn parse_setting(text: &str) -> Result<(Extern, i32), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
+    let name = name.trim().trim_start_matches("CONFIG_");
+    let Some(key) = Extern::by_name(name) else {
+        let nearest =
+            Extern::ALL.iter().max_by(|a, b| strsim::jaro(a.name(), name).total_cmp(&strsim::jaro(b.name(), name)));
+        let hint = nearest.map(|key| format!("; did you mean {key}?")).unwrap_or_default();
+        return Err(format!("there is no extern `{name}`{hint} (`ptwalk plugin externs` lists them)"));
+    };
+    let value = match value.trim() {
+        "y" => 1,
+        "n" => 0,
+        version if key == Extern::LINUX_VERSION_CODE && version.contains('.') => parse_version(version)?.code(),
+        number => {
+            let value = parse_u64(number).map_err(|error| error.to_string())?;
+            // POR_EL0 is 32 bits of a register: its values from 0x80000000 up are written as such.
+            let wide = if key == Extern::POR_EL0 { u32::try_from(value).ok().map(u32::cast_signed) } else { None };
+            wide.or_else(|| i32::try_from(value).ok()).ok_or_else(|| format!("{value} is too large for {key}"))?
+        }
+    };
+    if !key.range().contains(&value) {
+        return Err(format!("{key} must lie in {}..={}: {}", key.range().start(), key.range().end(), key.doc()));
+    }
+    Ok((key, value))
+}

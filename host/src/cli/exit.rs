@@ -1,0 +1,97 @@
+//! Exit codes: 0 done, 1 done and the answer is negative, 2 usage, 3 image unreadable or ambiguous, 4 plugin refused,
+//! 5 plugin trapped or hit a limit.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ptwalk::engine::EngineError;
+use ptwalk::engine::sandbox::BindError;
+use ptwalk::image::ImageError;
+use ptwalk::plugin::LoadError;
+use ptwalk::walk::WalkError;
+use thiserror::Error;
+
+/// How a command that ran to its end went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done.
+    Yes,
+    /// Done, and the answer is negative: not mapped, fewer pages than asked for.
+    No,
+}
+
+impl Answer {
+    /// [`Answer::Yes`] if `yes`.
+    pub fn new(yes: bool) -> Answer {
+        if yes { Answer::Yes } else { Answer::No }
+    }
+}
+
+/// What is wrong with the command line, or with what the image leaves open.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// The arguments do not make sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The image leaves something open that the command needs.
+    #[error("{0}")]
+    Ambiguous(String),
+}
+
+/// The exit code for a result; prints errors to stderr. A closed pipe is no error: whoever read had enough.
+pub fn code(result: anyhow::Result<Answer>) -> ExitCode {
+    let error = match result {
+        Ok(Answer::Yes) => return ExitCode::SUCCESS,
+        Ok(Answer::No) => return ExitCode::from(1),
+        Err(error) => error,
+    };
+    if error.chain().any(is_closed_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    // Nothing can be done about a closed stderr.
+    let _ = writeln!(io::stderr(), "ptwalk: {error:#}");
+    ExitCode::from(error.chain().find_map(code_of).unwrap_or(2))
+}
+
+fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let io = match cause.downcast_ref::<WalkError>() {
+        Some(WalkError::Output(io)) => Some(io),
+        _ => cause.downcast_ref::<io::Error>(),
+    };
+    io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(fault) = cause.downcast_ref::<Fault>() {
+        return Some(match fault {
+            Fault::Usage(_) => 2,
+            Fault::Ambiguous(_) => 3,
+        });
+    }
+    if cause.is::<ImageError>() {
+        return Some(3);
+    }
+    if let Some(load) = cause.downcast_ref::<LoadError>() {
+        return Some(match load {
+            LoadError::Io { .. } => 2,
+            LoadError::Wat { .. } | LoadError::Rejected { .. } => 4,
+        });
+    }
+    if let Some(bind) = cause.downcast_ref::<BindError>() {
+        return Some(match bind {
+            BindError::Engine(engine) => engine_code(engine),
+            BindError::Missing { .. } | BindError::Geometry(_) => 4,
+        });
+    }
+    if let Some(WalkError::Engine(engine)) = cause.downcast_ref::<WalkError>() {
+        return Some(engine_code(engine));
+    }
+    cause.downcast_ref::<EngineError>().map(engine_code)
+}
+
+fn engine_code(error: &EngineError) -> u8 {
+    match error {
+        EngineError::Trap { .. } | EngineError::TrapOnEntry { .. } => 5,
+        EngineError::Absent { .. } | EngineError::Build { .. } => 4,
+    }
+}

@@ -1,0 +1,246 @@
+//! `ptwalk gup`: which pages `get_user_pages_fast` would pin, and where and why it would stop.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use ptwalk::engine::query::{gup_queries, walk_queries};
+use ptwalk::gup::{FollFlags, GupOutcome, PinnedPage, Stop, StopReason, get_user_pages_fast, put_pages};
+use ptwalk::sample;
+use ptwalk::walk::census::Census;
+use ptwalk::walk::{Event, walk_map};
+use ptwalk::zone::{Zone, file};
+use ptwalk_abi::{Level, VaRange, VirtAddr};
+use serde_json::{Value, json};
+
+use super::args::{Format, GupArgs, ImageArgs};
+use super::exit::Answer;
+use super::output::{document, hex, print_json, size, stdout};
+use super::session::Session;
+
+/// Mapped ranges closer than this are shown as one: about the distance at which VMAs of one purpose lie.
+const GAP_BYTES: u64 = 64 << 10;
+
+pub fn run(args: &GupArgs) -> Result<Answer> {
+    let flags = FollFlags { write: args.write, longterm: args.longterm };
+    let zone = args.pgmap.as_deref().map(file::read).transpose()?;
+    match (&args.image, args.start, args.nr) {
+        (Some(image), Some(start), Some(nr)) => {
+            let image = ImageArgs { image: image.clone(), base: args.base };
+            let session = Session::open(&image, &args.tables, &args.output)?;
+            one_call(args, &session, zone.unwrap_or_default(), start, nr, flags)
+        }
+        _ => survey(args, zone, flags),
+    }
+}
+
+fn one_call(
+    args: &GupArgs,
+    session: &Session,
+    mut zone: Zone,
+    start: VirtAddr,
+    nr: i64,
+    flags: FollFlags,
+) -> Result<Answer> {
+    let tables = session.tables(session.user_root()?);
+    let mut engine = session.engine(gup_queries(&session.geometry, flags.write))?;
+    let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, start, nr, flags)?;
+    let epoch = args.gup_epoch.to_string();
+    match args.output.format() {
+        Format::Text => print_text(&outcome, &zone, session.geometry.page_shift())?,
+        Format::Csv => print_csv(&outcome.pages, &zone)?,
+        format @ (Format::Json | Format::Jsonl) => {
+            let mut fields = json_of(&outcome, &zone);
+            fields["epoch"] = Value::String(epoch);
+            print_json(&document(fields), format)?;
+        }
+    }
+    Ok(Answer::new(i64::try_from(outcome.pages.len()).is_ok_and(|pinned| pinned == nr)))
+}
+
+fn page_json(page: &PinnedPage, zone: &Zone) -> Value {
+    json!({
+        "va": hex(page.va.0),
+        "pfn": hex(page.pfn.0),
+        "level": page.level.name(),
+        "devmap": page.pgmap.is_some(),
+        "pgmap": page.pgmap.map(|id| zone.pgmap(id).kind.name()),
+    })
+}
+
+fn stop_json(stop: &Stop) -> Value {
+    json!({
+        "va": hex(stop.va.0),
+        "level": stop.level.map(Level::name),
+        "raw": stop.raw.map(hex),
+        "reason": stop.reason.name(),
+    })
+}
+
+fn json_of(outcome: &GupOutcome, zone: &Zone) -> Value {
+    json!({
+        "requested": outcome.requested,
+        "pinned": outcome.pages.len(),
+        "pages": outcome.pages.iter().map(|page| page_json(page, zone)).collect::<Vec<_>>(),
+        "stop": stop_json(&outcome.stop),
+    })
+}
+
+fn print_csv(pages: &[PinnedPage], zone: &Zone) -> std::io::Result<()> {
+    let mut out = stdout();
+    writeln!(out, "va,pfn,level,pgmap")?;
+    for page in pages {
+        let pgmap = page.pgmap.map_or("", |id| zone.pgmap(id).kind.name());
+        writeln!(out, "{:#x},{:#x},{},{pgmap}", page.va.0, page.pfn.0, page.level)?;
+    }
+    out.flush()
+}
+
+/// Neighbouring pages of one kind as a line.
+fn print_text(outcome: &GupOutcome, zone: &Zone, page_shift: u32) -> std::io::Result<()> {
+    let mut out = stdout();
+    let mut pages = outcome.pages.as_slice();
+    while let Some(first) = pages.first() {
+        let follows = |(i, page): &(usize, &PinnedPage)| {
+            let i = *i as u64;
+            let alike = page.level == first.level && page.pgmap == first.pgmap;
+            alike && page.va.0 == first.va.0 + (i << page_shift) && page.pfn.0 == first.pfn.0.wrapping_add(i)
+        };
+        let count = pages.iter().enumerate().take_while(follows).count();
+        let end = first.va.0 + ((count as u64) << page_shift);
+        let kind = first.pgmap.map_or("", |id| zone.pgmap(id).kind.name());
+        let line = format!("{}-{end:#018x} {count:>6} pages {} pfn {} {kind}", first.va, first.level, first.pfn);
+        writeln!(out, "{}", line.trim_end())?;
+        pages = &pages[count..];
+    }
+    let Stop { va, level, raw, reason } = outcome.stop;
+    writeln!(out, "{} of {} pages pinned", outcome.pages.len(), outcome.requested)?;
+    if reason != StopReason::Complete {
+        let at = level.map_or(String::new(), |level| format!(" at {level}"));
+        let raw = raw.map_or(String::new(), |raw| format!(" = {raw:#018x}"));
+        writeln!(out, "stopped at {va}{at}{raw}: {}", reason.describe())?;
+    }
+    out.flush()
+}
+
+/// One GUP of the survey.
+struct Call {
+    range: VaRange,
+    mapped: u64,
+    outcome: GupOutcome,
+}
+
+/// GUP over every mapped range of the embedded sample.
+fn survey(args: &GupArgs, zone: Option<Zone>, flags: FollFlags) -> Result<Answer> {
+    let image = sample::image().context("the embedded sample")?;
+    let mut tables_args = args.tables.clone();
+    if tables_args.root.is_empty() {
+        tables_args.root.push(sample::ROOT.pa);
+    }
+    let session = Session::new(image, &tables_args, &args.output)?;
+    let mut zone = match zone {
+        Some(zone) => zone,
+        None => sample::zone()?,
+    };
+    let tables = session.tables(session.user_root()?);
+    let page_shift = session.geometry.page_shift();
+    let mut census = Census::default();
+    census.level(session.geometry.root_level()).tables = 1;
+    let mut areas: Vec<(VaRange, u64)> = Vec::new();
+    let mut walker = session.engine(walk_queries(&session.geometry))?;
+    let whole = tables.whole().context("the sample has a lower half")?;
+    walk_map(&mut walker, &tables, whole, &mut |event, _| {
+        census.add(event, &zone);
+        if let Event::Mapping(mapping) = event {
+            let pages = u64::try_from(mapping.range.bytes() >> page_shift).unwrap_or(u64::MAX);
+            match areas.last_mut() {
+                Some((area, mapped)) if mapping.range.first.0 - area.last.0 <= GAP_BYTES => {
+                    area.last = mapping.range.last;
+                    *mapped += pages;
+                }
+                _ => areas.push((mapping.range, pages)),
+            }
+        }
+        Ok(())
+    })?;
+    let mut engine = session.engine(gup_queries(&session.geometry, flags.write))?;
+    let mut calls = Vec::new();
+    for (range, mapped) in areas {
+        let nr = i64::try_from(range.bytes() >> page_shift)?;
+        let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, range.first, nr, flags)?;
+        put_pages(&mut zone, &outcome.pages);
+        calls.push(Call { range, mapped, outcome });
+    }
+    match args.output.format() {
+        Format::Text => print_survey(&calls, &census, &zone)?,
+        Format::Csv => {
+            let pages: Vec<PinnedPage> = calls.iter().flat_map(|call| call.outcome.pages.iter().copied()).collect();
+            print_csv(&pages, &zone)?;
+        }
+        format @ (Format::Json | Format::Jsonl) => {
+            let mut fields = survey_json(&calls, &zone);
+            fields["epoch"] = Value::String(args.gup_epoch.to_string());
+            print_json(&document(fields), format)?;
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+fn survey_json(calls: &[Call], zone: &Zone) -> Value {
+    let first_stop = calls.iter().map(|call| &call.outcome.stop).find(|stop| stop.reason != StopReason::Complete);
+    let stop = first_stop.or(calls.last().map(|call| &call.outcome.stop));
+    let pages = calls.iter().flat_map(|call| &call.outcome.pages);
+    let pages: Vec<Value> = pages.map(|page| page_json(page, zone)).collect();
+    let each = calls.iter().map(|call| {
+        json!({
+            "start": hex(call.range.first.0),
+            "requested": call.outcome.requested,
+            "mapped": call.mapped,
+            "pinned": call.outcome.pages.len(),
+            "stop": stop_json(&call.outcome.stop),
+        })
+    });
+    json!({
+        "requested": calls.iter().map(|call| call.outcome.requested).sum::<i64>(),
+        "pinned": pages.len(),
+        "pages": pages,
+        "stop": stop.map(stop_json),
+        "calls": each.collect::<Vec<_>>(),
+    })
+}
+
+/// Pages of an outcome by the type of their device; ordinary memory has none.
+fn devices(outcome: &GupOutcome, zone: &Zone) -> String {
+    let mut by_type: BTreeMap<&str, u64> = BTreeMap::new();
+    for id in outcome.pages.iter().filter_map(|page| page.pgmap) {
+        *by_type.entry(zone.pgmap(id).kind.name()).or_default() += 1;
+    }
+    let parts: Vec<String> = by_type.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    parts.join(", ")
+}
+
+fn print_survey(calls: &[Call], census: &Census, zone: &Zone) -> std::io::Result<()> {
+    let mut out = stdout();
+    writeln!(out, "A process of Linux 6.12.95 on arm64, from its page tables alone:")?;
+    super::census::print(&mut out, census, zone)?;
+    writeln!(out, "\nget_user_pages_fast (v5.3) over each mapped range:")?;
+    writeln!(out, "  {:18} {:>7} {:>7} {:>7}  {:<13} stopped", "start", "size", "mapped", "pinned", "device")?;
+    for Call { range, mapped, outcome } in calls {
+        let stop = match outcome.stop.reason {
+            StopReason::Complete => String::new(),
+            reason => {
+                let level = outcome.stop.level.map_or(String::new(), |level| format!(" {level}"));
+                format!("{}{level}: {}", outcome.stop.va, reason.name())
+            }
+        };
+        let (bytes, pinned) = (size(range.bytes()), outcome.pages.len());
+        let devices = devices(outcome, zone);
+        let line = format!("  {} {bytes:>7} {mapped:>7} {pinned:>7}  {devices:<13} {stop}", range.first);
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    let pinned: usize = calls.iter().map(|call| call.outcome.pages.len()).sum();
+    let device: usize =
+        calls.iter().map(|call| call.outcome.pages.iter().filter(|page| page.pgmap.is_some()).count()).sum();
+    writeln!(out, "{pinned} pages pinned, {device} of them device memory.")?;
+    out.flush()
+}

@@ -1,0 +1,34 @@
+//! Arguments, dispatch and exit codes.
+
+mod args;
+mod census;
+mod dump;
+mod exit;
+mod gup;
+mod info;
+mod output;
+mod plugin;
+mod probe;
+mod session;
+mod walk;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Parses the command line, runs the command, and says how it went.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Info(args) => info::run(&args),
+        Command::Probe(args) => probe::run(&args),
+        Command::Walk(args) => walk::run(&args),
+        Command::Dump(args) => dump::run(&args),
+        Command::Gup(args) => gup::run(&args),
+        Command::Census(args) => census::run(&args),
+        Command::Plugin(command) => plugin::run(&command),
+    };
+    exit::code(result)
+}

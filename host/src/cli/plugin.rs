@@ -1,0 +1,199 @@
+//! `ptwalk plugin`: run a helper, show what a plugin holds, list the contract.
+
+use std::io::Write;
+
+use anyhow::Result;
+use ptwalk::engine::Engine;
+use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::number::parse_u64;
+use ptwalk::plugin;
+use ptwalk_abi::{Config, Extern, Helper, MANIFEST_KEYS};
+use ptwalk_verifier::validate::{Manifest, ValidPlugin};
+use serde_json::{Value, json};
+
+use super::args::{Format, ListArgs, PluginCommand, PluginInspectArgs, PluginRunArgs};
+use super::exit::{Answer, Fault};
+use super::output::{document, hex, print_json, stdout};
+use super::session::stdin_lines;
+
+pub fn run(command: &PluginCommand) -> Result<Answer> {
+    match command {
+        PluginCommand::Run(args) => call(args),
+        PluginCommand::Inspect(args) => inspect(args),
+        PluginCommand::Helpers(args) => helpers(args),
+        PluginCommand::Externs(args) => externs(args),
+        PluginCommand::List(args) => list(args),
+    }
+}
+
+fn call(args: &PluginRunArgs) -> Result<Answer> {
+    let plugin = plugin::load(&args.plugin)?;
+    let helper = find_helper(&args.helper)?;
+    let config = args.config.apply(Config::DEFAULT);
+    let mut engine = Compiled::new(plugin, &config, Vec::new())?.instantiate(Mode::PerCall)?;
+    let format = args.output.format();
+    let mut calls = Vec::new();
+    let mut out = stdout();
+    for list in argument_lists(helper, &args.args) {
+        let list = list?;
+        let mut padded = [0; 2];
+        padded[..list.len()].copy_from_slice(&list);
+        let result = engine.call(helper, padded)?;
+        let json = json!({ "helper": helper.name(), "args": list.iter().copied().map(hex).collect::<Vec<_>>(), "result": hex(result) });
+        match format {
+            Format::Text => {
+                let shown: Vec<String> = list.iter().map(|arg| format!("{arg:#018x}")).collect();
+                let decimal = helper.signature().is_bool() || list.is_empty();
+                let result = if decimal { result.to_string() } else { format!("{result:#018x}") };
+                writeln!(out, "{helper}({}) = {result}", shown.join(", "))?;
+            }
+            Format::Csv => {
+                let shown: Vec<String> = list.iter().map(|arg| format!("{arg:#x}")).collect();
+                writeln!(out, "{helper},{},{result:#x}", shown.join(","))?;
+            }
+            Format::Json => calls.push(json),
+            Format::Jsonl => writeln!(out, "{json}")?,
+        }
+    }
+    out.flush()?;
+    if format == Format::Json {
+        let fields = json!({ "plugin": args.plugin, "engine": "sandbox", "calls": calls });
+        print_json(&document(fields), format)?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn find_helper(name: &str) -> Result<Helper> {
+    if let Some(helper) = Helper::by_name(name) {
+        return Ok(helper);
+    }
+    let nearest =
+        Helper::ALL.iter().max_by(|a, b| strsim::jaro(a.name(), name).total_cmp(&strsim::jaro(b.name(), name)));
+    let hint = nearest.map(|helper| format!("; did you mean {helper}?")).unwrap_or_default();
+    let text = format!("there is no helper `{name}`{hint} (`ptwalk plugin helpers` lists them)");
+    Err(Fault::Usage(text).into())
+}
+
+/// The lists of arguments: the one on the command line, or one a line of stdin.
+fn argument_lists(helper: Helper, args: &[String]) -> Box<dyn Iterator<Item = Result<Vec<u64>>>> {
+    if args.iter().all(|arg| arg != "-") || args.len() != 1 {
+        return Box::new(std::iter::once(parse_arguments(helper, args.iter().map(String::as_str))));
+    }
+    let lines = stdin_lines().filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()));
+    Box::new(lines.map(move |line| parse_arguments(helper, line?.split([' ', '\t', ',']).filter(|s| !s.is_empty()))))
+}
+
+fn parse_arguments<'a>(helper: Helper, texts: impl Iterator<Item = &'a str>) -> Result<Vec<u64>> {
+    let values = texts.map(|text| parse_u64(text).map_err(|error| Fault::Usage(error.to_string())));
+    let values = values.collect::<Result<Vec<u64>, Fault>>()?;
+    let signature = helper.signature();
+    let wanted = signature.params().len();
+    if values.len() != wanted {
+        let text = format!("{helper} takes {wanted} arguments, {signature}, and {} were given", values.len());
+        return Err(Fault::Usage(text).into());
+    }
+    Ok(values)
+}
+
+fn inspect(args: &PluginInspectArgs) -> Result<Answer> {
+    let plugin = plugin::load(&args.plugin)?;
+    match args.output.format() {
+        Format::Text | Format::Csv => print_plugin(&plugin)?,
+        format @ (Format::Json | Format::Jsonl) => print_json(&document(plugin_json(&args.plugin, &plugin)), format)?,
+    }
+    Ok(Answer::Yes)
+}
+
+fn print_plugin(plugin: &ValidPlugin) -> std::io::Result<()> {
+    let mut out = stdout();
+    let Manifest { name, version, author, arch, kernel, source } = plugin.manifest();
+    for (key, value) in MANIFEST_KEYS.iter().zip([name, version, author, arch, kernel, source]) {
+        writeln!(out, "{key:8} {}", value.as_deref().unwrap_or("-"))?;
+    }
+    writeln!(out, "sha256   {}", plugin.sha256_hex())?;
+    writeln!(out, "abi      {}", plugin.abi_version())?;
+    let sizes = plugin.sizes();
+    let (module, functions, code) = (sizes.module_bytes, sizes.functions, sizes.code_bytes);
+    writeln!(out, "size     {module} bytes, {functions} functions, {code} bytes of code")?;
+    let imports: Vec<&str> = plugin.imports().iter().map(|key| key.name()).collect();
+    writeln!(out, "imports  {}", if imports.is_empty() { "none".to_owned() } else { imports.join(" ") })?;
+    writeln!(out, "exports  {} of {} helpers:", plugin.exports().len(), Helper::ALL.len())?;
+    for helper in plugin.exports().keys() {
+        writeln!(out, "  {helper:24} {}", helper.signature())?;
+    }
+    for noise in plugin.ignored() {
+        writeln!(out, "ignored  {noise}")?;
+    }
+    for warning in plugin.warnings() {
+        writeln!(out, "warning  {warning}")?;
+    }
+    out.flush()
+}
+
+fn plugin_json(name: &str, plugin: &ValidPlugin) -> Value {
+    let exports: Vec<Value> = plugin
+        .exports()
+        .keys()
+        .map(|helper| json!({ "name": helper.name(), "signature": helper.signature().to_string() }))
+        .collect();
+    json!({
+        "plugin": name,
+        "sha256": plugin.sha256_hex(),
+        "abi": plugin.abi_version(),
+        "manifest": plugin.manifest(),
+        "sizes": plugin.sizes(),
+        "imports": plugin.imports().iter().map(|key| key.name()).collect::<Vec<_>>(),
+        "exports": exports,
+        "ignored": plugin.ignored().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "warnings": plugin.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+fn helpers(args: &ListArgs) -> Result<Answer> {
+    let rows = Helper::ALL.iter().map(|h| (h.name(), h.signature().to_string(), h.op().doc()));
+    let rows: Vec<_> = rows.collect();
+    print_rows(args, &rows, "helpers", ["name", "signature", "doc"])
+}
+
+fn externs(args: &ListArgs) -> Result<Answer> {
+    let rows: Vec<_> = Extern::ALL.iter().map(|e| (e.name(), e.default().to_string(), e.doc())).collect();
+    print_rows(args, &rows, "externs", ["name", "default", "doc"])
+}
+
+fn list(args: &ListArgs) -> Result<Answer> {
+    let mut rows = Vec::new();
+    for embedded in plugin::EMBEDDED {
+        let plugin = plugin::load(embedded.name)?;
+        let Manifest { version, kernel, .. } = plugin.manifest();
+        let about = [("version", version), ("kernel", kernel)]
+            .map(|(key, value)| format!("{key} {}", value.as_deref().unwrap_or("unknown")));
+        let about = about.join(", ");
+        rows.push((embedded.name, about, plugin.sha256_hex()));
+    }
+    let rows: Vec<_> = rows.iter().map(|(name, about, hash)| (*name, about.clone(), hash.as_str())).collect();
+    print_rows(args, &rows, "plugins", ["name", "about", "sha256"])
+}
+
+fn print_rows(args: &ListArgs, rows: &[(&str, String, &str)], list: &str, keys: [&str; 3]) -> Result<Answer> {
+    let mut out = stdout();
+    match args.output.format() {
+        Format::Text => {
+            let width = rows.iter().map(|(name, _, _)| name.len()).max().unwrap_or(0);
+            let second = rows.iter().map(|(_, text, _)| text.len()).max().unwrap_or(0);
+            for (name, text, doc) in rows {
+                writeln!(out, "{name:width$}  {text:second$}  {doc}")?;
+            }
+        }
+        Format::Csv => {
+            for (name, text, doc) in rows {
+                writeln!(out, "{name},{text},\"{doc}\"")?;
+            }
+        }
+        format @ (Format::Json | Format::Jsonl) => {
+            let row = |(name, text, doc): &(&str, String, &str)| json!({ keys[0]: name, keys[1]: text, keys[2]: doc });
+            print_json(&document(json!({ list: rows.iter().map(row).collect::<Vec<_>>() })), format)?;
+        }
+    }
+    out.flush()?;
+    Ok(Answer::Yes)
+}

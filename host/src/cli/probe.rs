@@ -1,0 +1,69 @@
+//! `ptwalk probe`: what an image says about itself.
+
+use std::io::Write;
+
+use anyhow::Result;
+use ptwalk::probe::{Finding, Probe, Unknown};
+use ptwalk_abi::{Extern, KVersion};
+use serde_json::{Value, json};
+
+use super::args::{Format, ProbeArgs};
+use super::exit::Answer;
+use super::output::{document, hex, print_json, stdout};
+
+pub fn run(args: &ProbeArgs) -> Result<Answer> {
+    let image = super::session::open(&args.image)?;
+    let probe = Probe::new(&image);
+    match args.output.format() {
+        Format::Text | Format::Csv => print_text(&probe)?,
+        format @ (Format::Json | Format::Jsonl) => print_json(&document(json_of(&probe)), format)?,
+    }
+    Ok(Answer::new(!probe.roots.is_empty()))
+}
+
+/// A value as people write it: versions as versions, the rest in decimal.
+fn shown(finding: &Finding) -> String {
+    match finding.key {
+        Extern::LINUX_VERSION_CODE => KVersion::from_code(finding.value).to_string(),
+        _ => finding.value.to_string(),
+    }
+}
+
+fn print_text(probe: &Probe) -> std::io::Result<()> {
+    let mut out = stdout();
+    if let Some((arch, evidence)) = &probe.arch {
+        writeln!(out, "architecture {arch}  ({evidence})")?;
+    }
+    for finding in &probe.findings {
+        writeln!(out, "{} {}  ({})", finding.key, shown(finding), finding.evidence)?;
+    }
+    for candidate in &probe.roots {
+        let (root, evidence) = (candidate.root, &candidate.evidence);
+        writeln!(out, "root {} ({} half) {}  ({evidence})", root.pa, root.half, candidate.name)?;
+    }
+    for Unknown { what, flag } in &probe.unknowns {
+        writeln!(out, "unknown: {what}  (say it with {flag})")?;
+    }
+    out.flush()
+}
+
+fn json_of(probe: &Probe) -> Value {
+    let findings: Vec<Value> = probe
+        .findings
+        .iter()
+        .map(|f| json!({ "key": f.key.name(), "value": f.value, "shown": shown(f), "evidence": f.evidence }))
+        .collect();
+    let roots: Vec<Value> = probe
+        .roots
+        .iter()
+        .map(|c| json!({ "pa": hex(c.root.pa.0), "half": c.root.half.name(), "name": c.name, "evidence": c.evidence }))
+        .collect();
+    let unknowns: Vec<Value> = probe.unknowns.iter().map(|u| json!({ "what": u.what, "flag": u.flag })).collect();
+    json!({
+        "arch": probe.arch.as_ref().map(|(arch, _)| arch),
+        "release": probe.release,
+        "config": findings,
+        "roots": roots,
+        "unknown": unknowns,
+    })
+}

@@ -1,0 +1,158 @@
+//! From arguments to something that can be walked: image, plugin, configuration, geometry, roots.
+//!
+//! What the image says is used where the command line says nothing, and is printed on stderr; where neither says enough,
+//! the command refuses and names the flag.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use ptwalk::engine::Query;
+use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
+use ptwalk::image::{Image, OpenOptions};
+use ptwalk::plugin;
+use ptwalk::probe::Probe;
+use ptwalk::walk::{Root, TableSet};
+use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig, VirtAddr};
+use ptwalk_verifier::validate::ValidPlugin;
+
+use super::args::{ImageArgs, OutputArgs, TableArgs};
+use super::exit::Fault;
+use super::output::notice;
+
+/// Opens an image.
+pub fn open(args: &ImageArgs) -> Result<Image> {
+    Ok(Image::open(&args.image, &OpenOptions { base: args.base })?)
+}
+
+/// Everything a walk needs.
+pub struct Session {
+    pub image: Image,
+    pub plugin: Arc<ValidPlugin>,
+    pub config: Config,
+    pub geometry: Geometry,
+    pub roots: Vec<Root>,
+}
+
+impl Session {
+    /// Puts a session together for an image that is open.
+    pub fn new(image: Image, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
+        let probe = Probe::new(&image);
+        let spec = plugin_spec(&probe, tables)?;
+        let plugin = plugin::load(&spec)?;
+        let config = tables.plugin.config.apply(probe.config());
+        let geometry = Compiled::geometry(&plugin, &config)?;
+        let roots = roots(&probe, tables, &geometry)?;
+        for warning in plugin.warnings() {
+            notice(output, &format!("plugin {spec}: {warning}"));
+        }
+        let version = KVersion::from_code(config.get(Extern::LINUX_VERSION_CODE));
+        let told = if tables.plugin.config.kernel.is_some() { "--kernel" } else { told_by(&probe) };
+        notice(
+            output,
+            &format!(
+                "plugin {spec}, kernel {version} ({told}), {} granule, {} levels, {}-bit VA",
+                super::output::size(1 << geometry.page_shift()),
+                geometry.slots().len(),
+                config.get(Extern::VA_BITS),
+            ),
+        );
+        for root in &roots {
+            let name = probe.roots.iter().find(|candidate| candidate.root == *root).map_or("", |found| found.name);
+            notice(output, &format!("root {} ({} half) {name}", root.pa, root.half).trim_end().to_owned());
+        }
+        Ok(Session { image, plugin, config, geometry, roots })
+    }
+
+    /// Opens the image and puts a session together.
+    pub fn open(image: &ImageArgs, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
+        Session::new(open(image)?, tables, output)
+    }
+
+    /// An engine that answers `queries`.
+    pub fn engine(&self, queries: Vec<Query>) -> Result<Sandbox> {
+        Ok(Compiled::new(self.plugin.clone(), &self.config, queries)?.instantiate(Mode::Batched)?)
+    }
+
+    /// The tables under a root.
+    pub fn tables(&self, root: Root) -> TableSet<'_> {
+        TableSet { image: &self.image, geometry: &self.geometry, root }
+    }
+
+    /// The root that translates `va`: the first of the half in which it lies.
+    pub fn root_for(&self, va: VirtAddr) -> Option<Root> {
+        let half = self.geometry.half_of(va)?;
+        self.roots.iter().copied().find(|root| root.half == half)
+    }
+
+    /// The root of the lower half, which user addresses need.
+    pub fn user_root(&self) -> Result<Root> {
+        let lower = self.roots.iter().copied().find(|root| root.half == Half::Lower);
+        lower.ok_or_else(|| {
+            let text = "no root table for user addresses: give the process's with --root PA";
+            Fault::Ambiguous(text.to_owned()).into()
+        })
+    }
+}
+
+fn told_by(probe: &Probe) -> &'static str {
+    if probe.findings.iter().any(|finding| finding.key == Extern::LINUX_VERSION_CODE) {
+        "from VMCOREINFO"
+    } else {
+        "assumed; say it with --kernel"
+    }
+}
+
+fn plugin_spec(probe: &Probe, tables: &TableArgs) -> Result<String> {
+    if let Some(spec) = &tables.plugin.plugin {
+        return Ok(spec.clone());
+    }
+    let embedded = |name: &str| plugin::EMBEDDED.iter().any(|plugin| plugin.name == name);
+    match &probe.arch {
+        Some((name, _)) if embedded(name) => Ok((*name).to_owned()),
+        Some((name, evidence)) => Err(Fault::Ambiguous(format!(
+            "the image is of {name} ({evidence}), for which no plugin is embedded: give one with --plugin FILE"
+        ))
+        .into()),
+        None => {
+            let text = "the image does not say its architecture: name the plugin with --plugin (arm64 is embedded)";
+            Err(Fault::Ambiguous(text.to_owned()).into())
+        }
+    }
+}
+
+fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<Root>> {
+    if tables.half.len() > tables.root.len() {
+        return Err(Fault::Usage("--half says which half a --root translates: give it a --root".to_owned()).into());
+    }
+    if tables.root.is_empty() {
+        let found: Vec<Root> = probe.roots.iter().map(|candidate| candidate.root).collect();
+        if found.is_empty() {
+            let text = "the image does not say where its root table is: give it with --root PA [--half upper]";
+            return Err(Fault::Ambiguous(text.to_owned()).into());
+        }
+        return Ok(found);
+    }
+    let mut roots = Vec::new();
+    for (i, pa) in tables.root.iter().copied().enumerate() {
+        match tables.half.get(i) {
+            Some(half) => roots.push(Root { pa, half: *half }),
+            None if geometry.shared_root => {
+                roots.extend([Half::Lower, Half::Upper].map(|half| Root { pa, half }));
+            }
+            None => roots.push(Root { pa, half: Half::Lower }),
+        }
+    }
+    if let Some(root) = roots.iter().find(|root| geometry.half(root.half).is_none()) {
+        let text = format!("the architecture has no {} half", root.half);
+        return Err(Fault::Usage(text).into());
+    }
+    if let Some(root) = roots.iter().find(|root| root.pa.0 % 8 != 0) {
+        return Err(Fault::Usage(format!("--root {}: a table is aligned to its entries of 8 bytes", root.pa)).into());
+    }
+    Ok(roots)
+}
+
+/// Reads the lines of stdin, for arguments given as `-`.
+pub fn stdin_lines() -> impl Iterator<Item = std::io::Result<String>> {
+    std::io::stdin().lines()
+}

@@ -1,0 +1,321 @@
+//! The `sandbox` engine: a plugin run by wasmtime, contained but not trusted.
+//!
+//! In: a validated plugin, a configuration, queries. Out: an [`Engine`] whose every crossing into WASM is bounded in
+//! instructions (fuel), stack and memory, with no WASI and no host functions at all. One instance and one store belong
+//! to one walker; clone the [`Sandbox`]'s compiled form by [`Compiled::instantiate`] for another.
+//!
+//! Guaranteed: a plugin can make an answer wrong, or refuse it; it cannot hang, crash or read the host. Not handled: that
+//! the answers are *right*, which only the verifier can say.
+
+use std::sync::Arc;
+
+use ptwalk_abi::{Config, Extern, Geometry, GeometryError, Helper, Kconfig, Op, Signature, Stub};
+use ptwalk_verifier::limits::MEMORY_PAGES_MAX;
+use ptwalk_verifier::validate::ValidPlugin;
+use wasmtime::{
+    Inlining, Instance, Memory, Module, OptLevel, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc,
+    WasmBacktrace,
+};
+
+use super::query::{Query, Record};
+use super::specialise::{BUFFER, RECORD_BYTES, Specialised, TARGET_OFFSET, scan_export, specialise};
+use super::{Engine, EngineError, Facts};
+
+/// Instructions that one call of one helper may execute. The verifier's bound is 4,096; sixteen times that lets a
+/// plugin that would be refused for its cost still be looked at, and ends an endless loop in a tenth of a millisecond.
+pub const FUEL_PER_CALL: u64 = 1 << 16;
+
+/// Instructions that one entry of a batch may cost on average: its few calls and the loop around them.
+const FUEL_PER_ENTRY: u64 = 2 * FUEL_PER_CALL;
+
+/// Bytes of WASM stack: enough for the deepest call chain the verifier admits, small enough that runaway recursion
+/// ends at once.
+const STACK_BYTES: usize = 256 << 10;
+
+/// Bytes that one memory of an instance may have: what validation allows a plugin, which is more than the buffer of the
+/// largest table needs.
+#[expect(clippy::cast_possible_truncation, reason = "16 MiB")]
+const MEMORY_BYTES: usize = (MEMORY_PAGES_MAX as usize) << 16;
+
+/// Entries of the largest table (64K granule) and so of one crossing.
+const CAPACITY_MAX: usize = 1 << 16;
+
+/// How a scan reaches the plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A whole table per crossing into WASM.
+    Batched,
+    /// One crossing per helper call: the plain way to use a plugin, kept as baseline and as oracle.
+    PerCall,
+}
+
+/// A plugin compiled for one configuration and one list of queries; instances share it.
+#[derive(Clone)]
+pub struct Compiled {
+    plugin: Arc<ValidPlugin>,
+    specialised: Arc<Specialised>,
+    module: Module,
+    queries: Arc<[Query]>,
+    capacity: usize,
+}
+
+impl Compiled {
+    /// Compiles `plugin` for `config`, with a scan function for each of `queries`.
+    ///
+    /// # Errors
+    /// [`EngineError::Build`] when wasmtime refuses the module.
+    ///
+    /// # Cost
+    /// Some milliseconds: Cranelift compiles every function of the plugin.
+    pub fn new(plugin: Arc<ValidPlugin>, config: &Config, queries: Vec<Query>) -> Result<Compiled, EngineError> {
+        let capacity = if queries.is_empty() { 0 } else { table_entries(config).min(CAPACITY_MAX) };
+        let specialised = specialise(&plugin, config, &queries, capacity)?;
+        let engine = wasmtime::Engine::new(&wasmtime_config()).map_err(|e| build("configure", &e))?;
+        let module = Module::new(&engine, &specialised.wasm).map_err(|e| build("compile", &e))?;
+        Ok(Compiled { plugin, specialised: Arc::new(specialised), module, queries: queries.into(), capacity })
+    }
+
+    /// A fresh instance in a store of its own.
+    ///
+    /// # Errors
+    /// [`EngineError::Build`] when the instance does not fit its limits.
+    pub fn instantiate(&self, mode: Mode) -> Result<Sandbox, EngineError> {
+        let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).instances(1).memories(2).tables(1).build();
+        let mut store = Store::new(self.module.engine(), limits);
+        store.limiter(|limits| limits);
+        store.set_fuel(FUEL_PER_CALL).map_err(|e| build("limit", &e))?;
+        let instance = Instance::new(&mut store, &self.module, &[]).map_err(|e| build("instantiate", &e))?;
+        let helpers = Helper::ALL.iter().map(|helper| self.plugin.has(*helper).then_some(*helper));
+        let calls = helpers
+            .map(|helper| helper.map(|helper| Call::find(&instance, &mut store, helper)).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        let scans = (0..self.queries.len())
+            .map(|depth| instance.get_typed_func(&mut store, &scan_export(depth)).map_err(|e| build("link", &e)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let buffer = instance.get_memory(&mut store, BUFFER);
+        let buffer = buffer.ok_or_else(|| EngineError::Build { stage: "link", what: "no buffer".into() })?;
+        Ok(Sandbox { compiled: self.clone(), store, calls, scans, buffer, mode })
+    }
+
+    /// The plugin's geometry under `config`.
+    ///
+    /// # Errors
+    /// [`BindError`] when a helper is missing that no walk can do without, when the geometry does not add up, or when
+    /// the plugin fails.
+    pub fn geometry(plugin: &Arc<ValidPlugin>, config: &Config) -> Result<Geometry, BindError> {
+        if let Some(helper) = Helper::ALL.iter().find(|h| h.stub() == Stub::Required && !plugin.has(**h)) {
+            return Err(BindError::Missing { helper: *helper });
+        }
+        let mut sandbox = Compiled::new(plugin.clone(), config, Vec::new())?.instantiate(Mode::PerCall)?;
+        let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
+        let geometry =
+            Geometry::evaluate(page_shift, |helper, arg| sandbox.call(helper, [arg, 0]).map_err(BindError::Engine))?;
+        let needed = geometry.slots().iter().filter_map(|slot| {
+            let op = if slot.level == ptwalk_abi::Level::Pte { Op::Pfn } else { Op::PagePaddr };
+            Helper::find(slot.level, op)
+        });
+        match needed.into_iter().find(|helper| !plugin.has(*helper)) {
+            Some(helper) => Err(BindError::Missing { helper }),
+            None => Ok(geometry),
+        }
+    }
+}
+
+fn table_entries(config: &Config) -> usize {
+    1 << config.get(Extern::PAGE_SHIFT).saturating_sub(3).clamp(0, 16)
+}
+
+fn wasmtime_config() -> wasmtime::Config {
+    let mut config = wasmtime::Config::new();
+    config
+        .consume_fuel(true)
+        .max_wasm_stack(STACK_BYTES)
+        .cranelift_opt_level(OptLevel::Speed)
+        .compiler_inlining(Inlining::Yes)
+        .wasm_multi_memory(true);
+    config
+}
+
+fn build(stage: &'static str, error: &wasmtime::Error) -> EngineError {
+    EngineError::Build { stage, what: format!("{error:#}") }
+}
+
+/// Why a plugin cannot be used to walk.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// A helper is missing that no walk can do without.
+    #[error("the plugin does not export {helper} {}, which every walk needs: {}", .helper.signature(), .helper.op().doc())]
+    Missing {
+        /// The helper.
+        helper: Helper,
+    },
+    /// The geometry does not add up.
+    #[error("the plugin's geometry does not add up under this configuration: {0}")]
+    Geometry(#[from] GeometryError),
+    /// The plugin failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// One export, typed by its signature.
+enum Call {
+    EntryToI32(TypedFunc<u64, u32>),
+    EntryToI64(TypedFunc<u64, u64>),
+    AccessToI32(TypedFunc<(u64, u32), u32>),
+    PairToI32(TypedFunc<(u64, u64), u32>),
+    PairToI64(TypedFunc<(u64, u64), u64>),
+    ToI32(TypedFunc<(), u32>),
+    ToI64(TypedFunc<(), u64>),
+}
+
+impl Call {
+    fn find(instance: &Instance, store: &mut Store<StoreLimits>, helper: Helper) -> Result<Call, EngineError> {
+        let name = helper.name();
+        let call = match helper.signature() {
+            Signature::Predicate | Signature::Perms => instance.get_typed_func(store, name).map(Call::EntryToI32),
+            Signature::Reader | Signature::Maker => instance.get_typed_func(store, name).map(Call::EntryToI64),
+            Signature::Access => instance.get_typed_func(store, name).map(Call::AccessToI32),
+            Signature::Compare => instance.get_typed_func(store, name).map(Call::PairToI32),
+            Signature::Combine => instance.get_typed_func(store, name).map(Call::PairToI64),
+            Signature::Count => instance.get_typed_func(store, name).map(Call::ToI32),
+            Signature::Address => instance.get_typed_func(store, name).map(Call::ToI64),
+        };
+        call.map_err(|e| build("link", &e))
+    }
+
+    fn invoke(&self, store: &mut Store<StoreLimits>, [x, y]: [u64; 2]) -> wasmtime::Result<u64> {
+        match self {
+            Call::EntryToI32(f) => f.call(store, x).map(u64::from),
+            Call::EntryToI64(f) => f.call(store, x),
+            Call::AccessToI32(f) => f.call(store, (x, u32::from(y != 0))).map(u64::from),
+            Call::PairToI32(f) => f.call(store, (x, y)).map(u64::from),
+            Call::PairToI64(f) => f.call(store, (x, y)),
+            Call::ToI32(f) => f.call(store, ()).map(u64::from),
+            Call::ToI64(f) => f.call(store, ()),
+        }
+    }
+}
+
+/// An instance of a plugin in a store of its own.
+pub struct Sandbox {
+    compiled: Compiled,
+    store: Store<StoreLimits>,
+    calls: Vec<Option<Call>>,
+    scans: Vec<TypedFunc<u32, ()>>,
+    buffer: Memory,
+    mode: Mode,
+}
+
+impl Sandbox {
+    fn stub(&mut self, helper: Helper, [x, y]: [u64; 2]) -> Result<u64, EngineError> {
+        match helper.stub() {
+            Stub::Required | Stub::Undefined => Err(EngineError::Absent { helper }),
+            Stub::Zero => Ok(0),
+            Stub::One => Ok(1),
+            Stub::Identity => Ok(x),
+            Stub::Equal => Ok(u64::from(x == y)),
+            Stub::PresentAndWrite => {
+                let mut ask = |op| match Helper::find(helper.level(), op) {
+                    Some(asked) if self.has(asked) => self.call(asked, [x, 0]),
+                    _ => Ok(0),
+                };
+                Ok(u64::from(ask(Op::Present)? != 0 && (y == 0 || ask(Op::Write)? != 0)))
+            }
+        }
+    }
+
+    fn trap(&self, error: &wasmtime::Error, export: String, args: Vec<u64>) -> EngineError {
+        let what = match error.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => {
+                format!("exceeded its budget of {FUEL_PER_CALL} instructions a call")
+            }
+            Some(Trap::StackOverflow) => format!("exceeded its stack of {STACK_BYTES} bytes"),
+            Some(trap) => format!("trapped ({trap})"),
+            None => format!("failed ({error:#})"),
+        };
+        let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
+        let offset = frames.first().and_then(wasmtime::FrameInfo::module_offset);
+        let offset = offset.and_then(|offset| self.compiled.specialised.plugin_offset(offset));
+        EngineError::Trap { export, args, what, offset }
+    }
+
+    fn fuel(&mut self, fuel: u64) -> Result<(), EngineError> {
+        self.store.set_fuel(fuel).map_err(|e| build("limit", &e))
+    }
+
+    fn scan_by_calls(&mut self, query: &Query, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
+        let plugin = self.compiled.plugin.clone();
+        for entry in entries {
+            let has = |helper| can_ask(&plugin, helper);
+            out.push(query.evaluate(*entry, has, |helper, args| self.call(helper, args))?);
+        }
+        Ok(())
+    }
+
+    fn scan_batch(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
+        let capacity = self.compiled.capacity;
+        for chunk in entries.chunks(capacity.max(1)) {
+            let memory = self.buffer.data_mut(&mut self.store);
+            for (bytes, entry) in memory.chunks_exact_mut(8).zip(chunk) {
+                bytes.copy_from_slice(&entry.to_le_bytes());
+            }
+            self.fuel(FUEL_PER_ENTRY.saturating_mul(chunk.len() as u64))?;
+            let count = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+            if let Err(error) = self.scans[depth].call(&mut self.store, count) {
+                let trap = self.trap(&error, scan_export(depth), Vec::new());
+                return Err(self.find_trap(depth, chunk, out).unwrap_or(trap));
+            }
+            let memory = self.buffer.data(&self.store);
+            let records = memory.get(capacity * 8..).unwrap_or_default().chunks_exact(RECORD_BYTES);
+            out.extend(records.take(chunk.len()).map(decode));
+        }
+        Ok(())
+    }
+
+    /// A batch trapped: finds the entry, by calls of their own budget each. Records of the entries before it are kept.
+    fn find_trap(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Option<EngineError> {
+        let queries = self.compiled.queries.clone();
+        self.scan_by_calls(&queries[depth], entries, out).err()
+    }
+}
+
+fn can_ask(plugin: &ValidPlugin, helper: Helper) -> bool {
+    plugin.has(helper) || !matches!(helper.stub(), Stub::Undefined | Stub::Required)
+}
+
+fn decode(bytes: &[u8]) -> Record {
+    let (facts, target) = bytes.split_at(TARGET_OFFSET);
+    let facts = facts.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    let target = target.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    Record { facts: Facts(facts), target }
+}
+
+impl Engine for Sandbox {
+    fn queries(&self) -> &[Query] {
+        &self.compiled.queries
+    }
+
+    fn has(&self, helper: Helper) -> bool {
+        can_ask(&self.compiled.plugin, helper)
+    }
+
+    fn call(&mut self, helper: Helper, args: [u64; 2]) -> Result<u64, EngineError> {
+        self.fuel(FUEL_PER_CALL)?;
+        let Some(Some(call)) = self.calls.get(helper as usize) else { return self.stub(helper, args) };
+        call.invoke(&mut self.store, args).map_err(|error| {
+            let arity = helper.signature().params().len();
+            self.trap(&error, helper.name().to_owned(), args[..arity].to_vec())
+        })
+    }
+
+    fn scan(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
+        out.clear();
+        match self.mode {
+            Mode::Batched => self.scan_batch(depth, entries, out),
+            Mode::PerCall => {
+                let queries = self.compiled.queries.clone();
+                self.scan_by_calls(&queries[depth], entries, out)
+            }
+        }
+    }
+}

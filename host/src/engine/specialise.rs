@@ -1,0 +1,323 @@
+//! A validated plugin, specialised: its configuration frozen in, and one loop over whole tables added a query.
+//!
+//! In: a [`ValidPlugin`], a [`Config`] and queries. Out: the bytes of a WASM module that imports nothing. Each kconfig
+//! import becomes a function of the module that returns the frozen value; because imported functions come first in
+//! the index space, replacing all of them changes no function's index, and the plugin's own code is carried over byte
+//! for byte. A second memory and one exported loop a query are appended, so that a whole table is answered in one
+//! crossing into WASM. The plugin cannot reach that memory: its code names memory 0 only, by validation.
+
+use std::ops::Range;
+
+use ptwalk_abi::{Config, Helper, Kconfig, MmuPerms, Op, Stub};
+use ptwalk_verifier::validate::ValidPlugin;
+use wasm_encoder::reencode::{Reencode, RoundtripReencoder, utils};
+use wasm_encoder::{
+    BlockType, CodeSection, ExportKind, ExportSection, Function, FunctionSection, InstructionSink, MemArg,
+    MemorySection, MemoryType, Module, RawSection, SectionId, TypeSection, ValType,
+};
+use wasmparser::{Parser, Payload};
+
+use super::query::{FactKind, Query};
+use super::{EngineError, Facts};
+
+/// Name under which the memory that holds entries and records is exported.
+pub(super) const BUFFER: &str = "ptwalk.buffer";
+
+/// Bytes of one record in the buffer: facts as i32, four bytes of padding, target as i64.
+pub(super) const RECORD_BYTES: usize = 16;
+
+/// Offset of the target in a record.
+pub(super) const TARGET_OFFSET: usize = 8;
+
+/// Name of the exported loop for the query of `depth`.
+pub(super) fn scan_export(depth: usize) -> String {
+    format!("ptwalk.scan.{depth}")
+}
+
+/// A specialised module.
+pub(super) struct Specialised {
+    /// The module's bytes.
+    pub wasm: Vec<u8>,
+    /// Where each function body of the plugin lies: in the plugin's file, and in `wasm`.
+    pub bodies: Vec<(Range<usize>, usize)>,
+}
+
+impl Specialised {
+    /// The offset in the plugin's file of the code at `offset` of the specialised module; `None` for code that
+    /// specialisation added.
+    pub fn plugin_offset(&self, offset: usize) -> Option<u64> {
+        let found = self.bodies.iter().find(|(original, start)| (*start..*start + original.len()).contains(&offset));
+        found.map(|(original, start)| (original.start + (offset - start)) as u64)
+    }
+}
+
+/// Specialises a plugin.
+///
+/// `capacity` is the most entries that one crossing will hold. Costs one pass over the module.
+///
+/// # Errors
+/// [`EngineError::Build`] where the module cannot be encoded, which validation rules out.
+pub(super) fn specialise(
+    plugin: &ValidPlugin,
+    config: &Config,
+    queries: &[Query],
+    capacity: usize,
+) -> Result<Specialised, EngineError> {
+    let mut sections = Sections::default();
+    for payload in Parser::new(0).parse_all(plugin.bytes()) {
+        sections.read(payload.map_err(build_error)?, plugin.bytes())?;
+    }
+    let wasm = sections.finish(plugin, config, queries, capacity);
+    let added = plugin.imports().len();
+    let mut starts = Vec::new();
+    for payload in Parser::new(0).parse_all(&wasm) {
+        if let Payload::CodeSectionEntry(body) = payload.map_err(build_error)? {
+            starts.push(body.range().start);
+        }
+    }
+    let bodies = sections.bodies.iter().cloned().zip(starts.into_iter().skip(added)).collect();
+    Ok(Specialised { wasm, bodies })
+}
+
+fn build_error(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Build { stage: "specialise", what: error.to_string() }
+}
+
+/// The plugin's sections, those that change decoded and the others as bytes.
+#[derive(Default)]
+struct Sections<'a> {
+    types: TypeSection,
+    import_types: Vec<u32>,
+    function_types: Vec<u32>,
+    memories: MemorySection,
+    exports: ExportSection,
+    bodies: Vec<Range<usize>>,
+    code: Vec<&'a [u8]>,
+    raw: Vec<(u8, &'a [u8])>,
+}
+
+impl<'a> Sections<'a> {
+    fn read(&mut self, payload: Payload<'a>, bytes: &'a [u8]) -> Result<(), EngineError> {
+        let reencoder = &mut RoundtripReencoder;
+        match payload {
+            Payload::TypeSection(section) => {
+                utils::parse_type_section(reencoder, &mut self.types, section).map_err(build_error)?;
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    if let wasmparser::TypeRef::Func(ty) = import.map_err(build_error)?.ty {
+                        self.import_types.push(ty);
+                    }
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.function_types.push(ty.map_err(build_error)?);
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let memory = memory.map_err(build_error)?;
+                    self.memories.memory(reencoder.memory_type(memory).map_err(build_error)?);
+                }
+            }
+            Payload::ExportSection(section) => {
+                utils::parse_export_section(reencoder, &mut self.exports, section).map_err(build_error)?;
+            }
+            Payload::CodeSectionEntry(body) => {
+                self.code.push(body.as_bytes());
+                self.bodies.push(body.range());
+            }
+            Payload::TableSection(section) => self.raw(SectionId::Table, section.range(), bytes),
+            Payload::GlobalSection(section) => self.raw(SectionId::Global, section.range(), bytes),
+            Payload::ElementSection(section) => self.raw(SectionId::Element, section.range(), bytes),
+            Payload::DataCountSection { range, .. } => self.raw(SectionId::DataCount, range, bytes),
+            Payload::DataSection(section) => self.raw(SectionId::Data, section.range(), bytes),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn raw(&mut self, id: SectionId, range: Range<usize>, bytes: &'a [u8]) {
+        self.raw.push((id.into(), bytes.get(range).unwrap_or_default()));
+    }
+
+    fn finish(&mut self, plugin: &ValidPlugin, config: &Config, queries: &[Query], capacity: usize) -> Vec<u8> {
+        let scan_type = self.types.len();
+        self.types.ty().function([ValType::I32], []);
+
+        let mut functions = FunctionSection::new();
+        let mut code = CodeSection::new();
+        for (extern_, ty) in plugin.imports().iter().zip(&self.import_types) {
+            functions.function(*ty);
+            let mut body = Function::new([]);
+            body.instructions().i32_const(config.get(*extern_)).end();
+            code.function(&body);
+        }
+        for (ty, body) in self.function_types.iter().zip(&self.code) {
+            functions.function(*ty);
+            code.raw(body);
+        }
+
+        let buffer = self.memories.len();
+        let bytes = capacity * (8 + RECORD_BYTES);
+        self.memories.memory(MemoryType {
+            minimum: bytes.div_ceil(1 << 16) as u64,
+            maximum: Some(bytes.div_ceil(1 << 16) as u64),
+            memory64: false,
+            shared: false,
+            page_size_log2: None,
+        });
+        self.exports.export(BUFFER, ExportKind::Memory, buffer);
+        for (depth, query) in queries.iter().enumerate() {
+            self.exports.export(&scan_export(depth), ExportKind::Func, functions.len());
+            functions.function(scan_type);
+            code.function(&ScanBody { plugin, query, buffer, records: capacity * 8 }.encode());
+        }
+        self.assemble(&functions, &code)
+    }
+
+    fn assemble(&self, functions: &FunctionSection, code: &CodeSection) -> Vec<u8> {
+        let mut module = Module::new();
+        let carried = |module: &mut Module, id: SectionId| {
+            for (raw_id, data) in self.raw.iter().filter(|(raw_id, _)| *raw_id == u8::from(id)) {
+                module.section(&RawSection { id: *raw_id, data });
+            }
+        };
+        module.section(&self.types).section(functions);
+        carried(&mut module, SectionId::Table);
+        module.section(&self.memories);
+        carried(&mut module, SectionId::Global);
+        module.section(&self.exports);
+        carried(&mut module, SectionId::Element);
+        carried(&mut module, SectionId::DataCount);
+        module.section(code);
+        carried(&mut module, SectionId::Data);
+        module.finish()
+    }
+}
+
+// Locals of a scan function.
+const COUNT: u32 = 0;
+const INPUT: u32 = 1;
+const OUTPUT: u32 = 2;
+const FACTS: u32 = 3;
+const ENTRY: u32 = 4;
+
+/// The loop that answers one query for `COUNT` entries: entries from offset 0 of the buffer, records from `records`.
+struct ScanBody<'a> {
+    plugin: &'a ValidPlugin,
+    query: &'a Query,
+    buffer: u32,
+    records: usize,
+}
+
+impl ScanBody<'_> {
+    fn encode(&self) -> Function {
+        let mut function = Function::new([(3, ValType::I32), (1, ValType::I64)]);
+        let mut sink = function.instructions();
+        let records = i32::try_from(self.records).unwrap_or(i32::MAX);
+        sink.i32_const(records).local_set(OUTPUT);
+        sink.block(BlockType::Empty).local_get(COUNT).i32_eqz().br_if(0);
+        sink.loop_(BlockType::Empty);
+        sink.local_get(INPUT).i64_load(self.at(0, 3)).local_set(ENTRY);
+        self.answer(&mut sink);
+        sink.local_get(INPUT).i32_const(8).i32_add().local_set(INPUT);
+        sink.local_get(OUTPUT).i32_const(16).i32_add().local_set(OUTPUT);
+        sink.local_get(COUNT).i32_const(1).i32_sub().local_tee(COUNT).br_if(0);
+        sink.end().end().end();
+        function
+    }
+
+    fn at(&self, offset: u64, align: u32) -> MemArg {
+        MemArg { offset, align, memory_index: self.buffer }
+    }
+
+    /// Stores the record of `ENTRY`: what [`Query::evaluate`] says, as code.
+    fn answer(&self, sink: &mut InstructionSink<'_>) {
+        if let Some(none) = self.query.skip_none {
+            self.call(sink, none, 0);
+            sink.if_(BlockType::Empty);
+            sink.local_get(OUTPUT).i32_const(Facts::NONE.0.cast_signed()).i32_store(self.at(0, 2));
+            sink.local_get(OUTPUT).i64_const(0).i64_store(self.at(TARGET_OFFSET as u64, 3));
+            sink.else_();
+        }
+        sink.i32_const(0);
+        for source in self.query.facts.iter().filter(|source| self.has(source.helper)) {
+            self.call(sink, source.helper, source.arg);
+            match source.fact {
+                FactKind::Bit(bit) => {
+                    sink.i32_const(0).i32_ne().i32_const(bit.0.trailing_zeros().cast_signed()).i32_shl();
+                }
+                FactKind::Perms => {
+                    sink.i32_const(MmuPerms::ALL.bits().cast_signed()).i32_and();
+                    sink.i32_const(FactKind::Perms.facts(1).0.trailing_zeros().cast_signed()).i32_shl();
+                }
+            }
+            sink.i32_or();
+        }
+        sink.local_set(FACTS);
+        sink.local_get(OUTPUT).local_get(FACTS).i32_store(self.at(0, 2));
+        sink.local_get(OUTPUT);
+        for (when, reader) in &self.query.targets {
+            let mask = when.0.cast_signed();
+            sink.local_get(FACTS).i32_const(mask).i32_and().i32_const(mask).i32_eq();
+            sink.if_(BlockType::Result(ValType::I64));
+            if self.has(*reader) {
+                self.call(sink, *reader, 0);
+            } else {
+                sink.i64_const(0);
+            }
+            sink.else_();
+        }
+        sink.i64_const(0);
+        for _ in &self.query.targets {
+            sink.end();
+        }
+        sink.i64_store(self.at(TARGET_OFFSET as u64, 3));
+        if self.query.skip_none.is_some() {
+            sink.end();
+        }
+    }
+
+    fn has(&self, helper: Helper) -> bool {
+        self.plugin.has(helper) || !matches!(helper.stub(), Stub::Undefined | Stub::Required)
+    }
+
+    /// Pushes a helper's result for `ENTRY`: the export's, or the generic stub's.
+    fn call(&self, sink: &mut InstructionSink<'_>, helper: Helper, arg: u64) {
+        if let Some(function) = self.plugin.exports().get(&helper) {
+            sink.local_get(ENTRY);
+            if helper.signature().params().len() == 2 {
+                sink.i32_const(i32::from(arg != 0));
+            }
+            sink.call(*function);
+            return;
+        }
+        match helper.stub() {
+            Stub::One => sink.i32_const(1),
+            Stub::Identity => sink.local_get(ENTRY),
+            Stub::PresentAndWrite => {
+                self.call_or_zero(sink, helper, Op::Present);
+                if arg != 0 {
+                    self.call_or_zero(sink, helper, Op::Write);
+                    sink.i32_and();
+                }
+                sink
+            }
+            Stub::Required | Stub::Undefined | Stub::Zero | Stub::Equal => sink.i32_const(0),
+        };
+    }
+
+    fn call_or_zero(&self, sink: &mut InstructionSink<'_>, of: Helper, op: Op) {
+        match Helper::find(of.level(), op).filter(|helper| self.has(*helper)) {
+            Some(helper) => {
+                self.call(sink, helper, 0);
+                sink.i32_const(0).i32_ne();
+            }
+            None => {
+                sink.i32_const(0);
+            }
+        }
+    }
+}

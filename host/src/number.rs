@@ -1,0 +1,75 @@
+//! Numbers as people type them: `0x` or decimal, `_` between digits, and K/M/G/T after a decimal or hex size.
+
+use thiserror::Error;
+
+/// A number that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NumberError {
+    /// No digits, or something that is none.
+    #[error("`{0}` is not a number (0x1000, 4096 and 4K are)")]
+    Malformed(String),
+    /// More than 64 bits.
+    #[error("`{0}` does not fit in 64 bits")]
+    TooLarge(String),
+}
+
+/// Parses an unsigned number: `0x` means hex, a last letter K, M, G or T multiplies by a power of 1024.
+///
+/// # Errors
+/// [`NumberError`], which quotes the text.
+pub fn parse_u64(text: &str) -> Result<u64, NumberError> {
+    let malformed = || NumberError::Malformed(text.chars().take(40).collect());
+    let too_large = || NumberError::TooLarge(text.chars().take(40).collect());
+    let trimmed = text.trim();
+    let (digits, shift) = match trimmed.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&trimmed[..at], 10),
+        Some((at, 'M' | 'm')) => (&trimmed[..at], 20),
+        Some((at, 'G' | 'g')) => (&trimmed[..at], 30),
+        Some((at, 'T' | 't')) => (&trimmed[..at], 40),
+        _ => (trimmed, 0),
+    };
+    let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hex) => (hex, 16),
+        None => (digits, 10),
+    };
+    if digits.is_empty() || digits.starts_with('_') {
+        return Err(malformed());
+    }
+    let mut value = 0u64;
+    for c in digits.chars().filter(|c| *c != '_') {
+        let digit = c.to_digit(radix).ok_or_else(malformed)?;
+        let shifted = value.checked_mul(u64::from(radix)).ok_or_else(too_large)?;
+        value = shifted.checked_add(u64::from(digit)).ok_or_else(too_large)?;
+    }
+    value.checked_mul(1 << shift).ok_or_else(too_large)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_type() {
+        for (text, value) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("0xffff_ffff_ffff_ffff", u64::MAX),
+            ("4K", 4096),
+            ("0x10M", 16 << 20),
+            ("1T", 1 << 40),
+            (" 7 ", 7),
+        ] {
+            assert_eq!(parse_u64(text), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in ["", "0x", "_1", "x", "-1", "1 2", "0xg", "K", "é"] {
+            assert!(matches!(parse_u64(text), Err(NumberError::Malformed(_))), "{text}");
+        }
+        for text in ["18446744073709551616", "0x1_0000_0000_0000_0000", "16777216T"] {
+            assert!(matches!(parse_u64(text), Err(NumberError::TooLarge(_))), "{text}");
+        }
+    }
+}

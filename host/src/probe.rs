@@ -1,0 +1,211 @@
+//! What an image says about itself: architecture, kernel version, geometry, candidate roots, each with its evidence.
+//!
+//! In: an [`Image`]. Out: a [`Probe`]. Nothing is guessed silently: what could not be known is listed with the flag that
+//! supplies it, and a root is a candidate until somebody uses it.
+//!
+//! Facts about arm64 are those of arch/arm64/kernel/vmcore_info.c (v6.12; `crash_core.c` before v6.9): `VA_BITS` is the
+//! configured size and `TCR_EL1_T1SZ` the one in use; `kimage_voffset` is the distance from the kernel image's virtual
+//! to its physical address; symbols are absolute.
+
+use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
+
+use crate::image::{Image, Machine, VmcoreInfo};
+use crate::walk::Root;
+
+/// Something that the image told, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The extern that it decides.
+    pub key: Extern,
+    /// Its value.
+    pub value: i32,
+    /// Where it stands.
+    pub evidence: String,
+}
+
+/// A root table that the image points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateRoot {
+    /// The root.
+    pub root: Root,
+    /// The kernel's name for it.
+    pub name: &'static str,
+    /// How its address was found.
+    pub evidence: String,
+}
+
+/// Something that the image does not tell, and what supplies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// What is not known.
+    pub what: String,
+    /// The flag that says it.
+    pub flag: String,
+}
+
+/// What an image says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probe {
+    /// Architecture, as the embedded plugin is called, and its evidence.
+    pub arch: Option<(&'static str, String)>,
+    /// The kernel's release, as `uname -r` prints it.
+    pub release: Option<String>,
+    /// Externs that the image decides.
+    pub findings: Vec<Finding>,
+    /// Roots that the image points to.
+    pub roots: Vec<CandidateRoot>,
+    /// What it does not tell.
+    pub unknowns: Vec<Unknown>,
+}
+
+impl Probe {
+    /// Reads what `image` says about itself. Looks at headers and notes only.
+    pub fn new(image: &Image) -> Probe {
+        let mut probe = Probe { arch: arch(image), ..Probe::default() };
+        match &probe.arch {
+            None => probe.unknown("architecture", "--plugin"),
+            Some((arch @ ("x86_64" | "ppc64"), _)) => {
+                let what = format!("page-table format: no {arch} plugin is embedded");
+                probe.unknown(&what, "--plugin FILE");
+            }
+            Some(_) => {}
+        }
+        match image.vmcoreinfo() {
+            Some(info) => probe.vmcoreinfo(info),
+            None => {
+                probe.unknown("kernel version (no VMCOREINFO note)", "--kernel");
+                probe.unknown("page size, VA and PA bits (no VMCOREINFO note)", "--config");
+            }
+        }
+        if probe.roots.is_empty() {
+            probe.unknown("root table of the kernel", "--root PA --half upper");
+        }
+        probe.unknown("root tables of user address spaces", "--root PA");
+        probe
+    }
+
+    /// The configuration that the findings give, over the defaults.
+    pub fn config(&self) -> Config {
+        self.findings.iter().fold(Config::DEFAULT, |config, finding| config.with(finding.key, finding.value))
+    }
+
+    fn unknown(&mut self, what: &str, flag: &str) {
+        self.unknowns.push(Unknown { what: what.to_owned(), flag: flag.to_owned() });
+    }
+
+    fn find(&mut self, key: Extern, value: i32, evidence: String) {
+        if key.range().contains(&value) {
+            self.findings.push(Finding { key, value, evidence });
+        } else {
+            self.unknown(&format!("{key}: {evidence} is out of range"), &format!("--config {key}=…"));
+        }
+    }
+
+    fn vmcoreinfo(&mut self, info: &VmcoreInfo) {
+        match info.osrelease() {
+            Some(release) => {
+                self.release = Some(release.to_owned());
+                match parse_release(release) {
+                    Some(version) => {
+                        self.find(Extern::LINUX_VERSION_CODE, version.code(), format!("OSRELEASE={release}"));
+                    }
+                    None => self.unknown(&format!("kernel version: OSRELEASE={release} is no release"), "--kernel"),
+                }
+            }
+            None => self.unknown("kernel version (VMCOREINFO has no OSRELEASE)", "--kernel"),
+        }
+        match info.page_size().filter(|size| size.is_power_of_two()) {
+            Some(size) => {
+                let shift = size.trailing_zeros().cast_signed();
+                self.find(Extern::PAGE_SHIFT, shift, format!("PAGESIZE={size}"));
+            }
+            None => self.unknown("page size (VMCOREINFO has no PAGESIZE)", "--config PAGE_SHIFT=…"),
+        }
+        if matches!(self.arch, Some(("arm64", _))) {
+            self.arm64(info);
+        }
+    }
+
+    fn arm64(&mut self, info: &VmcoreInfo) {
+        let configured = info.number("VA_BITS").and_then(|bits| i32::try_from(bits).ok());
+        let in_use = info.number("TCR_EL1_T1SZ").and_then(|t1sz| i32::try_from(64 - t1sz).ok());
+        match (in_use, configured) {
+            (Some(bits), _) => {
+                self.find(Extern::VA_BITS, bits, format!("NUMBER(TCR_EL1_T1SZ)={:#x}, 64 less it", 64 - bits));
+            }
+            (None, Some(bits)) => self.find(Extern::VA_BITS, bits, format!("NUMBER(VA_BITS)={bits}")),
+            (None, None) => self.unknown("VA bits", "--config VA_BITS=…"),
+        }
+        self.arm64_pa_bits(info, in_use.or(configured));
+        let symbol = info.symbol("swapper_pg_dir");
+        // An address, printed as the kernel pleases: hex, or decimal with a sign.
+        let voffset = info.number("kimage_voffset").and_then(|offset| u64::try_from(offset.rem_euclid(1 << 64)).ok());
+        if let (Some(va), Some(voffset)) = (symbol, voffset) {
+            let pa = PhysAddr(va.0.wrapping_sub(voffset));
+            let evidence = format!("SYMBOL(swapper_pg_dir)={va:#x} less NUMBER(kimage_voffset)={voffset:#x}");
+            let root = Root { pa, half: Half::Upper };
+            self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence });
+        }
+    }
+
+    /// With 4K and 16K pages, 52-bit output addresses are LPA2, and LPA2 changes where address bits are. A kernel built
+    /// for it runs without it on a CPU that lacks it, and then translates 48 bits: T1SZ tells.
+    fn arm64_pa_bits(&mut self, info: &VmcoreInfo, va_bits: Option<i32>) {
+        let Some(bits) = info.number("MAX_PHYSMEM_BITS").and_then(|bits| i32::try_from(bits).ok()) else {
+            self.unknown("PA bits, 48 assumed", "--config PA_BITS=52");
+            return;
+        };
+        let evidence = format!("NUMBER(MAX_PHYSMEM_BITS)={bits}");
+        let small_page = self.config().get(Extern::PAGE_SHIFT) < 16;
+        if bits > 48 && small_page && va_bits.is_none_or(|va_bits| va_bits <= 48) {
+            self.find(Extern::PA_BITS, 48, format!("{evidence}, but the VA size in use says that LPA2 is off"));
+            self.unknown("whether LPA2 is on, off assumed", "--config PA_BITS=52");
+        } else {
+            self.find(Extern::PA_BITS, bits, evidence);
+        }
+    }
+}
+
+fn arch(image: &Image) -> Option<(&'static str, String)> {
+    let name = match image.machine()? {
+        Machine::Aarch64 => "arm64",
+        Machine::X86_64 => "x86_64",
+        Machine::Ppc64 => "ppc64",
+        Machine::Other(_) => return None,
+    };
+    Some((name, "ELF e_machine".to_owned()))
+}
+
+/// The version at the head of a release such as `6.12.95+deb12-arm64` or `6.1.0-50-arm64`.
+pub fn parse_release(release: &str) -> Option<KVersion> {
+    let numbers = release.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
+    let mut parts = numbers.split('.');
+    let major = parts.next()?.parse().ok()?;
+    let minor = parts.next()?.parse().ok()?;
+    let sublevel = match parts.next() {
+        Some("") | None => 0,
+        Some(text) => text.parse().ok()?,
+    };
+    Some(KVersion::new(major, minor, sublevel))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_as_distributions_write_them() {
+        for (release, code) in [
+            ("6.12.95+deb12-arm64", 0x06_0c_5f),
+            ("6.1.0-50-arm64", 0x06_01_00),
+            ("5.3", 0x05_03_00),
+            ("5.10.0-rc3+", 0x05_0a_00),
+            ("4.4.302", 0x04_04_ff),
+        ] {
+            assert_eq!(parse_release(release).map(KVersion::code), Some(code), "{release}");
+        }
+        for release in ["", "six", "6", "6.", "999.1.2", "6.1.99999999"] {
+            assert_eq!(parse_release(release), None, "{release}");
+        }
+    }
+}

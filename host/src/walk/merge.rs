@@ -1,0 +1,68 @@
+//! Merging neighbouring mappings into one line, as ptdump does.
+
+use ptwalk_abi::VaRange;
+
+use super::map::Mapping;
+
+/// Which neighbours become one record. Only leaves of one level with equal attributes and permissions ever do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// None: one record a leaf.
+    None,
+    /// Those that follow one another in virtual addresses.
+    Va,
+    /// Those that also follow one another in physical addresses: no information but `raw` is lost.
+    Pa,
+}
+
+/// One or more mappings as one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// The first mapping, its range extended over all.
+    pub mapping: Mapping,
+    /// Leaves merged.
+    pub count: u64,
+}
+
+/// Merges a stream of mappings in ascending order. Holds one record.
+#[derive(Clone, Debug)]
+pub struct Merger {
+    rule: Merge,
+    held: Option<Merged>,
+}
+
+impl Merger {
+    /// A merger that follows `rule`.
+    pub fn new(rule: Merge) -> Merger {
+        Merger { rule, held: None }
+    }
+
+    /// Takes the next mapping, and returns the record that it does not extend.
+    pub fn push(&mut self, mapping: Mapping) -> Option<Merged> {
+        if let Some(held) = &mut self.held
+            && extends(self.rule, held, &mapping)
+        {
+            held.mapping.range = VaRange { first: held.mapping.range.first, last: mapping.range.last };
+            held.count += 1;
+            return None;
+        }
+        self.held.replace(Merged { mapping, count: 1 })
+    }
+
+    /// The record still held, at the end of the stream or where something lies between.
+    pub fn flush(&mut self) -> Option<Merged> {
+        self.held.take()
+    }
+}
+
+fn extends(rule: Merge, held: &Merged, next: &Mapping) -> bool {
+    let first = &held.mapping;
+    let alike = first.level == next.level && first.attrs == next.attrs && first.effective == next.effective;
+    let va_follows = first.range.end() == u128::from(next.range.first.0);
+    let pa_follows = u128::from(first.pa.0) + first.range.bytes() == u128::from(next.pa.0);
+    match rule {
+        Merge::None => false,
+        Merge::Va => alike && va_follows,
+        Merge::Pa => alike && va_follows && pa_follows,
+    }
+}

@@ -1,0 +1,202 @@
+//! GUP scenarios: tables, a request and what must come of it, one a file under `tests/gup/`.
+//!
+//! Every scenario runs through the sandbox, batched and per call, and through the native build of the plugin; all must
+//! give the same. The format is explained in `tests/gup/README.md`.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ptwalk::engine::Engine;
+use ptwalk::engine::query::gup_queries;
+use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::gup::{FollFlags, GupOutcome, get_user_pages_fast};
+use ptwalk::image::Image;
+use ptwalk::number::parse_u64;
+use ptwalk::plugin;
+use ptwalk::walk::{Root, TableSet};
+use ptwalk::zone::file::ZoneFile;
+use ptwalk_abi::{Config, Extern, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr};
+use ptwalk_arm64::Arm64;
+use serde::Deserialize;
+use support::{Memory, Native};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    title: String,
+    kernel: String,
+    config: BTreeMap<String, i32>,
+    root: String,
+    /// Entry words by name: a frame number is or-ed in, shifted by the page shift.
+    words: BTreeMap<String, String>,
+    /// Table address → index or `first..last` → word, or name and (first) frame number.
+    tables: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
+    zone: ZoneFile,
+    call: Vec<Call>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call {
+    va: String,
+    nr: i64,
+    #[serde(default)]
+    write: bool,
+    #[serde(default)]
+    longterm: bool,
+    /// Frames pinned, each `first` or `first..last`.
+    pinned: Vec<String>,
+    stop: StopExpected,
+    /// Reference counts afterwards, by frame.
+    #[serde(default)]
+    refs: BTreeMap<String, i64>,
+    /// Levels at which the pages were found, in order, without repetition.
+    #[serde(default)]
+    levels: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StopExpected {
+    reason: String,
+    va: Option<String>,
+    level: Option<String>,
+}
+
+fn number(text: &str) -> u64 {
+    parse_u64(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn span(text: &str) -> std::ops::RangeInclusive<u64> {
+    match text.split_once("..") {
+        Some((first, last)) => number(first)..=number(last),
+        None => number(text)..=number(text),
+    }
+}
+
+impl Scenario {
+    fn config(&self) -> Config {
+        let version = ptwalk::probe::parse_release(&self.kernel).expect("a kernel version");
+        let base = Config::DEFAULT.with(Extern::LINUX_VERSION_CODE, KVersion::code(version));
+        self.config.iter().fold(base, |config, (key, value)| {
+            config.with(Extern::by_name(key).unwrap_or_else(|| panic!("no extern {key}")), *value)
+        })
+    }
+
+    fn memory(&self, page_shift: u32) -> Memory {
+        let mut memory = Memory::default();
+        for (table, entries) in &self.tables {
+            for (indices, word) in entries {
+                for (i, index) in span(indices).enumerate() {
+                    memory.store(number(table) + index * 8, self.word(word, i as u64, page_shift));
+                }
+            }
+        }
+        memory
+    }
+
+    fn word(&self, text: &str, i: u64, page_shift: u32) -> u64 {
+        match text.split_once(' ') {
+            Some((name, pfn)) => number(&self.words[name]) | (number(pfn) + i) << page_shift,
+            None => number(text),
+        }
+    }
+}
+
+fn check(call: &Call, outcome: &GupOutcome, page_shift: u32) -> Result<(), String> {
+    let wanted: Vec<u64> = call.pinned.iter().flat_map(|frames| span(frames)).collect();
+    let pinned: Vec<u64> = outcome.pages.iter().map(|page| page.pfn.0).collect();
+    if pinned != wanted {
+        return Err(format!("pinned {pinned:#x?}, wanted {wanted:#x?}, stop {:?}", outcome.stop));
+    }
+    let stop = outcome.stop;
+    let va_wrong = call.stop.va.as_ref().is_some_and(|va| VirtAddr(number(va)) != stop.va);
+    let level_wrong = call.stop.level.as_deref() != stop.level.map(Level::name) && call.stop.level.is_some();
+    if stop.reason.name() != call.stop.reason || va_wrong || level_wrong {
+        return Err(format!("stopped {stop:?}, wanted {:?}", call.stop));
+    }
+    let start = number(&call.va) & !((1 << page_shift) - 1);
+    for (i, page) in outcome.pages.iter().enumerate() {
+        if page.va.0 != start + ((i as u64) << page_shift) {
+            return Err(format!("page {i} has address {}", page.va));
+        }
+    }
+    let mut levels: Vec<&str> = outcome.pages.iter().map(|page| page.level.name()).collect();
+    levels.dedup();
+    if !call.levels.is_empty() && levels != call.levels {
+        return Err(format!("levels {levels:?}, wanted {:?}", call.levels));
+    }
+    Ok(())
+}
+
+fn run(scenario: &Scenario) -> Result<usize, String> {
+    let config = scenario.config();
+    let plugin = plugin::load("arm64").map_err(|error| error.to_string())?;
+    let geometry = Compiled::geometry(&plugin, &config).map_err(|error| error.to_string())?;
+    let page_shift = geometry.page_shift();
+    let (base, bytes) = scenario.memory(page_shift).bytes(1 << page_shift);
+    let image = Image::from_bytes("scenario", bytes, Some(PhysAddr(base))).map_err(|error| error.to_string())?;
+    let root = Root { pa: PhysAddr(number(&scenario.root)), half: Half::Lower };
+    let tables = TableSet { image: &image, geometry: &geometry, root };
+    let mut runs = 0;
+    for call in &scenario.call {
+        let flags = FollFlags { write: call.write, longterm: call.longterm };
+        let queries = gup_queries(&geometry, flags.write);
+        let compiled = Compiled::new(plugin.clone(), &config, queries.clone()).map_err(|error| error.to_string())?;
+        let instance = |mode| compiled.instantiate(mode).map_err(|error| error.to_string());
+        let engines: [(&str, Box<dyn Engine>); 3] = [
+            ("batched", Box::new(instance(Mode::Batched)?)),
+            ("per call", Box::new(instance(Mode::PerCall)?)),
+            ("native", Box::new(Native::new(Arm64(config), queries))),
+        ];
+        for (name, mut engine) in engines {
+            let mut zone = scenario.zone.zone().map_err(|error| error.to_string())?;
+            let start = VirtAddr(number(&call.va));
+            let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, start, call.nr, flags)
+                .map_err(|error| error.to_string())?;
+            let what = |error| format!("{name}, call {} {}: {error}", call.va, call.nr);
+            check(call, &outcome, page_shift).map_err(what)?;
+            for (pfn, wanted) in &call.refs {
+                let refs = zone.refcount(Pfn(number(pfn)));
+                if refs != *wanted {
+                    return Err(what(format!("frame {pfn} has {refs} references, wanted {wanted}")));
+                }
+            }
+            if let Some((id, _)) = zone.pgmaps().find(|(id, _)| zone.pgmap_refs(*id) != 0) {
+                return Err(what(format!("a pgmap keeps {} references", zone.pgmap_refs(id))));
+            }
+            runs += 1;
+        }
+    }
+    Ok(runs)
+}
+
+fn scenarios() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/gup");
+    let entries = std::fs::read_dir(folder).expect("tests/gup is part of the repository");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files
+}
+
+#[test]
+fn every_scenario_gives_what_its_file_says_in_every_engine() {
+    let files = scenarios();
+    assert!(files.len() >= 17, "S1 to S13, S15, S19 and S20 are {} files", files.len());
+    let mut failures = Vec::new();
+    let mut runs = 0;
+    for path in &files {
+        let text = std::fs::read_to_string(path).expect("readable");
+        let scenario: Scenario = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        match run(&scenario) {
+            Ok(count) => runs += count,
+            Err(error) => failures.push(format!("{} ({}): {error}", path.display(), scenario.title)),
+        }
+    }
+    assert!(failures.is_empty(), "{} scenarios fail:\n{}", failures.len(), failures.join("\n"));
+    println!("{} scenarios, {runs} runs, all engines agree", files.len());
+}

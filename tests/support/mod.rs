@@ -1,0 +1,69 @@
+//! What several integration tests share: a native engine, and memory built from words.
+
+use std::collections::BTreeMap;
+
+use ptwalk::engine::{Engine, EngineError, Query, Record};
+use ptwalk_abi::{Arch, Helper};
+
+/// The plugin crate compiled in, as an engine: an oracle that shares no code with the WASM engines but the plugin's
+/// own source.
+pub struct Native<A> {
+    arch: A,
+    queries: Vec<Query>,
+}
+
+impl<A: Arch> Native<A> {
+    /// An engine over `arch` that answers `queries`.
+    pub fn new(arch: A, queries: Vec<Query>) -> Native<A> {
+        Native { arch, queries }
+    }
+}
+
+impl<A: Arch> Engine for Native<A> {
+    fn queries(&self) -> &[Query] {
+        &self.queries
+    }
+
+    fn has(&self, _: Helper) -> bool {
+        true
+    }
+
+    fn call(&mut self, helper: Helper, args: [u64; 2]) -> Result<u64, EngineError> {
+        Ok(self.arch.call(helper, args))
+    }
+
+    fn scan(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
+        out.clear();
+        for entry in entries {
+            let call = |helper, args| Ok::<u64, EngineError>(self.arch.call(helper, args));
+            out.push(self.queries[depth].evaluate(*entry, |_| true, call)?);
+        }
+        Ok(())
+    }
+}
+
+/// Physical memory as words; what is between them is zero.
+#[derive(Default)]
+pub struct Memory {
+    words: BTreeMap<u64, u64>,
+}
+
+impl Memory {
+    /// Stores a word.
+    pub fn store(&mut self, pa: u64, word: u64) {
+        assert_eq!(pa % 8, 0, "entries are aligned");
+        self.words.insert(pa, word);
+    }
+
+    /// The bytes from the first page stored to, to the end of the last, and the address of the first.
+    pub fn bytes(&self, page_bytes: u64) -> (u64, Vec<u8>) {
+        let first = self.words.keys().next().map_or(0, |pa| pa & !(page_bytes - 1));
+        let end = self.words.keys().next_back().map_or(first, |pa| (pa | (page_bytes - 1)) + 1);
+        let mut bytes = vec![0; usize::try_from(end - first).expect("test memory is small")];
+        for (pa, word) in &self.words {
+            let at = usize::try_from(pa - first).expect("test memory is small");
+            bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        (first, bytes)
+    }
+}
