@@ -17,7 +17,7 @@ use ptwalk::number::parse_u64;
 use ptwalk::plugin;
 use ptwalk::walk::{Root, TableSet};
 use ptwalk::zone::file::ZoneFile;
-use ptwalk_abi::{Config, Extern, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr};
+use ptwalk_abi::{Config, Extern, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
 use ptwalk_arm64::Arm64;
 use serde::Deserialize;
 use support::{Memory, Native};
@@ -118,7 +118,8 @@ fn check(call: &Call, outcome: &GupOutcome, page_shift: u32) -> Result<(), Strin
     if stop.reason.name() != call.stop.reason || va_wrong || level_wrong {
         return Err(format!("stopped {stop:?}, wanted {:?}", call.stop));
     }
-    let start = number(&call.va) & !((1 << page_shift) - 1);
+    // Without its tag, a user address has no bit above 55.
+    let start = number(&call.va) & bits(55, page_shift);
     for (i, page) in outcome.pages.iter().enumerate() {
         if page.va.0 != start + ((i as u64) << page_shift) {
             return Err(format!("page {i} has address {}", page.va));
