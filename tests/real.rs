@@ -274,7 +274,7 @@ fn the_kernel_half_walks_and_maps_what_the_kernel_says() -> Result<(), Failure> 
             assert_eq!(found, Some(phys), "{name}: {text}");
             checked += 1;
         }
-        assert!(checked >= 10, "{name}: {checked} ioremaps");
+        assert!(checked >= 8, "{name}: {checked} ioremaps");
         println!("{name}: {leaves} kernel leaves, 0 problems, {checked} ioremaps as /proc/vmallocinfo says");
     }
     Ok(())
