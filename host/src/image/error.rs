@@ -59,7 +59,8 @@ pub enum ImageError {
     },
     /// No magic number that ptwalk knows, and no base to take it as raw memory.
     #[error(
-        "{image}: offset 0x0: no ELF magic number; if this is raw physical memory, say where it begins: --base ADDRESS"
+        "{image}: offset 0x0: no ELF magic number; if this is raw physical memory, say where it begins: --base \
+         ADDRESS"
     )]
     NoBase {
         /// Path as given.
@@ -85,7 +86,8 @@ pub enum ImageError {
     },
     /// An ELF file of another class than ELFCLASS64.
     #[error(
-        "{image}: offset {offset:#x}: EI_CLASS is {class}, not 2 (64-bit); 32-bit cores are not read, dump with 64-bit ELF headers"
+        "{image}: offset {offset:#x}: EI_CLASS is {class}, not 2 (64-bit); 32-bit cores are not read, dump \
+         with 64-bit ELF headers"
     )]
     Class {
         /// Path as given.
@@ -97,7 +99,8 @@ pub enum ImageError {
     },
     /// An ELF file of no known byte order.
     #[error(
-        "{image}: offset {offset:#x}: EI_DATA is {data}, neither 1 (little endian) nor 2 (big endian); the header is damaged"
+        "{image}: offset {offset:#x}: EI_DATA is {data}, neither 1 (little endian) nor 2 (big endian); the \
+         header is damaged"
     )]
     ByteOrder {
         /// Path as given.
@@ -119,7 +122,8 @@ pub enum ImageError {
     },
     /// An ELF file that is not a core.
     #[error(
-        "{image}: offset {offset:#x}: e_type is {e_type}, not 4 (ET_CORE); a vmlinux or other program holds no memory, give the dump made of it"
+        "{image}: offset {offset:#x}: e_type is {e_type}, not 4 (ET_CORE); a vmlinux or other program holds no \
+         memory, give the dump made of it"
     )]
     NotCore {
         /// Path as given.
@@ -141,7 +145,8 @@ pub enum ImageError {
     },
     /// `e_phnum` refers to section header 0, which does not exist.
     #[error(
-        "{image}: offset {offset:#x}: e_phnum is PN_XNUM, but e_shoff is 0, so nothing says how many program headers there are"
+        "{image}: offset {offset:#x}: e_phnum is PN_XNUM, but e_shoff is 0, so nothing says how many program \
+         headers there are"
     )]
     NoSectionZero {
         /// Path as given.
@@ -161,7 +166,8 @@ pub enum ImageError {
     },
     /// The file ends before something that its headers promise.
     #[error(
-        "{image}: file is {missing:#x} bytes too short for {part}: offset {offset:#x} places {bytes:#x} bytes at {start:#x}; copy or take the dump again"
+        "{image}: file is {missing:#x} bytes too short for {part}: offset {offset:#x} places {bytes:#x} bytes \
+         at {start:#x}; copy or take the dump again"
     )]
     Truncated {
         /// Path as given.
@@ -179,7 +185,8 @@ pub enum ImageError {
     },
     /// A part of the file that would end beyond 2^64.
     #[error(
-        "{image}: offset {offset:#x}: {part} of {bytes:#x} bytes at {start:#x} ends beyond 2^64; the header is damaged"
+        "{image}: offset {offset:#x}: {part} of {bytes:#x} bytes at {start:#x} ends beyond 2^64; the header is \
+         damaged"
     )]
     Overflow {
         /// Path as given.
@@ -195,7 +202,8 @@ pub enum ImageError {
     },
     /// A segment that would end at or beyond physical address 2^64.
     #[error(
-        "{image}: offset {offset:#x}: p_paddr {pa} and {bytes:#x} bytes exceed the 64-bit address space; the header is damaged"
+        "{image}: offset {offset:#x}: p_paddr {pa} and {bytes:#x} bytes exceed the 64-bit address space; the \
+         header is damaged"
     )]
     PhysOverflow {
         /// Path as given.
@@ -219,7 +227,8 @@ pub enum ImageError {
     },
     /// A segment that has more bytes in the file than in memory.
     #[error(
-        "{image}: offset {offset:#x}: p_filesz {file_bytes:#x} exceeds p_memsz {memory_bytes:#x}; the header is damaged"
+        "{image}: offset {offset:#x}: p_filesz {file_bytes:#x} exceeds p_memsz {memory_bytes:#x}; the header \
+         is damaged"
     )]
     FileSize {
         /// Path as given.
@@ -233,7 +242,8 @@ pub enum ImageError {
     },
     /// A core of a process, which knows no physical addresses.
     #[error(
-        "{image}: offset {offset:#x}: p_paddr is 0 in all {loads} loads; this is the core of a process, give a dump of the whole machine's memory"
+        "{image}: offset {offset:#x}: p_paddr is 0 in all {loads} loads; this is the core of a process, give a \
+         dump of the whole machine's memory"
     )]
     ProcessCore {
         /// Path as given.
@@ -245,7 +255,8 @@ pub enum ImageError {
     },
     /// Two segments hold different bytes for the same physical address.
     #[error(
-        "{image}: the program headers at offsets {first:#x} and {second:#x} hold different bytes for physical address {pa}; which is right cannot be told"
+        "{image}: the program headers at offsets {first:#x} and {second:#x} hold different bytes for physical \
+         address {pa}; which is right cannot be told"
     )]
     Overlap {
         /// Path as given.
@@ -259,7 +270,8 @@ pub enum ImageError {
     },
     /// Segments overlap by more than can be compared in bounded time.
     #[error(
-        "{image}: offset {offset:#x}: from this program header on, more memory is claimed twice than the {:#x} bytes that are compared",
+        "{image}: offset {offset:#x}: from this program header on, more memory is claimed twice than the {:#x} \
+         bytes that are compared",
         limits::OVERLAP_BYTES
     )]
     OverlapBudget {

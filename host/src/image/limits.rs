@@ -4,7 +4,8 @@
 //! these, not by what its headers claim. Not here: the size of the image itself, which is mapped and never copied.
 
 /// Program headers of an ELF core. `/proc/vmcore` and QEMU write one per memory range, a few thousand on the largest
-/// machines; a core of page tables alone has one per run of table frames. A million keeps the segment list below 32 MiB.
+/// machines; a core of page tables alone has one per run of table frames. A million keeps the segment list within
+/// 24 MiB.
 pub const PROGRAM_HEADERS: u64 = 1 << 20;
 
 /// Bytes of work spent on comparing segments that claim the same physical memory. The kernel image appears twice in

@@ -2,8 +2,8 @@
 //!
 //! In: a file, either an ELF core or raw memory with a base address. Out: an [`Image`], which gives the bytes at a
 //! physical address as slices of the mapped file. Guaranteed: alignment, bounds and truncation are checked once, at
-//! open; afterwards no read fails or panics, and what the image does not hold is absent, never zeros. Resident memory is
-//! the segment list, the notes and VMCOREINFO, all bounded by [`limits`], however large the file.
+//! open; afterwards no read fails or panics, and what the image does not hold is absent, never zeros. What is allocated
+//! is the segment list, the notes and VMCOREINFO, all bounded by [`limits`], however large the file.
 //!
 //! Not handled: compressed and flattened dumps (recognised and refused, [`Container`]), virtual addresses, and a file
 //! that changes while it is open (see `map.rs`).
@@ -209,9 +209,10 @@ impl Image {
         Ok(Image { name, backing, layout })
     }
 
-    /// The longest part of `[pa, pa + len)` that begins at `pa` and lies in one piece in the file: empty where the image
-    /// does not hold `pa`. It ends at a segment's end even where the next segment goes on in memory; ask again there.
-    /// For a multiple of 8 it holds whole entries, unless `len` cuts one.
+    /// The longest part of `[pa, pa + len)` that begins at `pa` and lies in one piece in the file.
+    ///
+    /// It is empty where the image does not hold `pa`. It ends at a segment's end even where the next segment goes on in
+    /// memory; ask again there. From a multiple of 8 on it holds whole entries, unless `len` cuts one.
     ///
     /// # Panics
     /// Never.
@@ -262,11 +263,6 @@ impl Image {
     /// What the image holds, sorted by address; no two overlap.
     pub fn segments(&self) -> &[Segment] {
         &self.layout.segments
-    }
-
-    /// Bytes of physical memory that the image holds.
-    pub fn held_bytes(&self) -> u64 {
-        self.segments().iter().map(|segment| segment.len).sum()
     }
 
     /// What kind of file it is.

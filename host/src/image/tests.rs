@@ -217,11 +217,11 @@ fn damaged_loads_are_refused_by_field() {
         assert!(matches!(with(P_OFFSET, u64::MAX - 62), ImageError::Overflow { part: Part::Load, offset, .. }
             if offset == at(P_OFFSET)));
         let start = file.len() as u64 - 63;
-        assert!(
-            matches!(with(P_OFFSET, start), ImageError::Truncated { part: Part::Load, offset, bytes: 64, missing: 1, .. }
-            if offset == at(P_OFFSET))
-        );
-        assert!(matches!(with(P_PADDR, u64::MAX - 63), ImageError::PhysOverflow { offset, bytes: 64, .. }
+        let cut = with(P_OFFSET, start);
+        assert!(matches!(cut, ImageError::Truncated { part: Part::Load, offset, bytes: 64, missing: 1, .. }
+            if offset == at(P_OFFSET)));
+        let over = with(P_PADDR, u64::MAX - 63);
+        assert!(matches!(over, ImageError::PhysOverflow { offset, bytes: 64, .. }
             if offset == at(P_PADDR)));
         let highest = open(patched(&file, order, load + P_PADDR, u64::MAX - 71, 8)).expect("ends just below 2^64");
         check_invariants(&highest);
@@ -319,6 +319,12 @@ fn a_file_is_opened_by_its_path() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(&path, b"")?;
     assert!(matches!(Image::open(&path, &OpenOptions::default()), Err(ImageError::Empty { .. })));
     Ok(())
+}
+
+#[test]
+fn an_image_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Image>();
 }
 
 #[test]
@@ -437,7 +443,9 @@ proptest! {
                 }
             }
             Err(ImageError::Overlap { pa, .. }) => prop_assert!(disagrees(&model[&pa.0])),
-            Err(ImageError::ProcessCore { .. }) => prop_assert!(loads.iter().all(|&(word, len, _)| word == 0 || len == 0)),
+            Err(ImageError::ProcessCore { .. }) => {
+                prop_assert!(loads.iter().all(|&(word, len, _)| word == 0 || len == 0));
+            }
             Err(ImageError::NoMemory { .. }) => prop_assert!(model.is_empty()),
             Err(error) => prop_assert!(false, "{}", error),
         }

@@ -164,8 +164,8 @@ impl VmcoreInfo {
         parse_hex(self.get_of("SYMBOL", name)?).map(VirtAddr)
     }
 
-    /// `NUMBER(name)`. The kernel prints some numbers signed and some as 64-bit addresses, and only who asks knows which
-    /// it is; `i128` holds both.
+    /// `NUMBER(name)`. The kernel prints some numbers signed and some as 64-bit addresses, and only who asks knows
+    /// which it is; `i128` holds both.
     pub fn number(&self, name: &str) -> Option<i128> {
         parse_number(self.get_of("NUMBER", name)?)
     }
