@@ -3,11 +3,12 @@
 //! In: `LINUX_VERSION_CODE`, `DEVMAP_SERIES` and the options that a change depends on. Out: yes or no, or the bits
 //! that are in use. Guaranteed: no other module compares versions.
 //!
-//! Each threshold says where it comes from. **Read**: seen in the trees v5.3.1, v5.10.44, v5.15.97, v6.1-rc7, v6.6.17,
-//! v6.14, v6.17, v6.18.2 and v6.19 (arch/arm64/include/asm/pgtable.h unless said otherwise), or in data of a running
-//! kernel; between two trees that differ, the release is **inferred** from the history of the change. Versions are
-//! those of Linus's releases: a fix that a stable or vendor kernel took earlier is not modelled, because only
-//! `DEVMAP_SERIES` says more than `LINUX_VERSION_CODE` does.
+//! Each threshold says where it comes from. **Read**: seen in arch/arm64/include/asm/pgtable.h of the trees v5.3.1,
+//! v5.10.13, v5.10.44, v5.13-rc3, v5.15.97, v6.1-rc7, v6.6.17, v6.14, v6.17, v6.18.2, v6.18.16 and v6.19, of vendors'
+//! trees of v5.4 and v6.6, or in entries that a running v6.1.176 and v6.12.95 wrote. Where two trees differ and the
+//! threshold lies between, its release is **inferred** from the history of the change. Versions are those of Linus's
+//! releases: a fix that a stable or vendor kernel took earlier is not modelled, because only `DEVMAP_SERIES` says more
+//! than `LINUX_VERSION_CODE` does.
 
 use ptwalk_abi::{Extern, Kconfig, Level};
 
@@ -16,7 +17,7 @@ use crate::layout::{ATTR_INDEX, DEVMAP, GP, NG, PMD_PRESENT_INVALID, PO_INDEX, P
 
 /// `DEVMAP_SERIES` of the series as first posted: `pmd_devmap` whether or not huge pages are configured.
 const SERIES_V3: i32 = 30;
-/// `DEVMAP_SERIES` of the series as posted again the next day, with that build break mended.
+/// `DEVMAP_SERIES` of the series with that build break mended.
 const SERIES_V3_1: i32 = 31;
 
 impl<K: Kconfig> Arm64<K> {
@@ -55,8 +56,8 @@ impl<K: Kconfig> Arm64<K> {
     }
 
     /// Bits of which any, besides VALID, makes an entry present. Read: PROT_NONE until v6.6.17, nG in v6.14 and in
-    /// data of v6.12; between them v6.11 (a series of May 2024). PMD_PRESENT_INVALID: read in v5.10.13 and later,
-    /// absent from v5.4; v5.10 is inferred.
+    /// entries of v6.12; v6.11 (a series of May 2024) is inferred. PMD_PRESENT_INVALID: read in v5.10.13 and later,
+    /// absent from v5.3.1; v5.10 is inferred.
     #[inline(always)]
     pub(crate) fn present_though_invalid(&self, level: Level) -> u64 {
         if self.present_invalid_is_ng() {
@@ -108,7 +109,8 @@ impl<K: Kconfig> Arm64<K> {
         self.0.since(5, 7) && !self.0.since(5, 15)
     }
 
-    /// Whether `pXd_huge` has given way to `pXd_leaf`. Read: v6.6.17 has it, v6.14 has not; v6.10 is inferred.
+    /// Whether `pXd_huge` has given way to `pXd_leaf`. Read: GUP asks the one in v6.6.17 and the other in v6.14; v6.10 is
+    /// inferred.
     #[inline(always)]
     pub(crate) fn huge_is_leaf(&self) -> bool {
         self.0.since(6, 10)
@@ -199,8 +201,9 @@ impl<K: Kconfig> Arm64<K> {
         self.0.since(6, 7)
     }
 
-    /// Lowest bit and width of the type in a swap entry. Read: 7:2 in v5.3.1 and v5.13, 7:3 in v6.6 and in data of
-    /// v6.1, 10:6 in v6.18.16 and in data of v6.12. Inferred: v5.19 (bit 2 became the exclusive marker) and v6.11.
+    /// Lowest bit and width of the type in a swap entry. Read: 7:2 in v5.3.1 and v5.13, 7:3 in v6.6, 10:6 in v6.18.16.
+    /// Entries of v6.1 and v6.12, all of type 0 with bit 2 set, agree with the latter two and not with 7:2. Inferred:
+    /// v5.19 (bit 2 became the exclusive marker) and v6.11.
     #[inline(always)]
     pub(crate) fn swap_type_field(&self) -> (u32, u32) {
         if self.present_invalid_is_ng() {

@@ -1,10 +1,10 @@
 //! Entries from entries: the kernel's constructors.
 //!
 //! In: a raw entry. Out: the entry that the kernel would store. Guaranteed: the output address is left alone. A maker
-//! whose bit the modelled kernel does not have returns its argument; one that only changed its name (`pmd_mkinvalid`
-//! was `pmd_mknotpresent` before v5.8, `pte_mkwrite` is `pte_mkwrite_novma` since v6.6, `pte_mkpresent` is
-//! `pte_mkvalid` since v6.13) keeps its meaning under the older. Not handled: tests that the kernel makes before it
-//! stores an entry.
+//! whose bit the modelled kernel does not have returns its argument; one of which only the name came or went keeps its
+//! meaning (`pmd_mkinvalid` was `pmd_mknotpresent` before v5.8, `pte_mkwrite` is `pte_mkwrite_novma` from v6.6 on, and
+//! by v6.18 `pte_mkpresent` is `pte_mkvalid` and `pte_mkhuge` is gone). Not handled: tests that the kernel makes before
+//! it stores an entry.
 
 use ptwalk_abi::{Extern, Kconfig, Level};
 

@@ -11,7 +11,7 @@ mod rows;
 const ARM64: &str = include_str!("../../../tests/vectors/arm64.tsv");
 
 /// Rows in the file, so that one that gets lost is missed.
-const ROWS: usize = 931;
+const ROWS: usize = 934;
 
 #[test]
 fn every_vector_is_answered() -> Result<(), String> {
