@@ -2,17 +2,17 @@
 # Finding, and where need be fetching, what compiles a plugin. Sourced by `walker-plugins/build` and by
 # `tests/plugins/c/build`; not a program.
 #
-# In: the pins below, apt's sources, rustup's toolchains. Out: functions that set `rustc`, `sysroot`, `wasm_ld` and `road`,
-# or `clang` and `wasm_ld`. Guaranteed: nothing is installed and no system file is written; a cache folder is complete or
-# absent, whoever interrupts whom, and is used only by the recipe that made it. Not handled: Debian's packages on a system
-# without apt; Rust releases other than the pinned one.
+# In: the pins below, apt's sources, rustup's toolchains. Out: `use_rust`, which sets `rustc`, `sysroot`, `wasm_ld` and
+# `road`, and `use_clang`, which sets `clang`. Guaranteed: nothing is installed and no system file is written; a cache
+# folder is complete or absent, whoever interrupts whom, and is used only by the recipe that made it. Not handled:
+# Debian's packages on a system without apt; Rust releases other than the pinned one.
 #
-# Callers must have set `-euo pipefail`. What is fetched is fetched in a condition, where bash ignores `-e`: hence `|| return`.
+# Callers must have set `-euo pipefail`. Fetching happens in a condition, where bash ignores `-e`: hence `|| return`.
 # shellcheck disable=SC2034  # variables are for the callers
 
-# The compiler that the committed bytes come from. Another release may choose other instructions, so raise this and commit
-# the rebuilt plugins in one commit. LLVM is the major version that rustc links against (`rustc -Vv`), and names Debian's
-# lld and clang.
+# The compiler that the committed bytes come from. Another release may choose other instructions, so raise this and
+# commit the rebuilt plugins in one commit. LLVM is the major version that rustc links against (`rustc -Vv`), and names
+# Debian's lld and clang.
 readonly RUST=1.96.0 LLVM=22
 
 readonly TARGET=wasm32-unknown-unknown
@@ -63,7 +63,9 @@ is_installed() {
 }
 
 # Version on offer of a package that begins with the second argument, or nothing.
-offered() { apt-cache "${apt[@]}" madison "$1" 2>/dev/null | awk -v want="$2" 'index($3, want) == 1 { print $3; exit }'; }
+offered() {
+    apt-cache "${apt[@]}" madison "$1" 2>/dev/null | awk -v want="$2" 'index($3, want) == 1 && !n++ { print $3 }'
+}
 
 # The packages and all they depend on, less what is installed.
 missing_libraries() {
@@ -79,7 +81,9 @@ missing_libraries() {
 refresh_lists() {
     say "reading apt's package lists"
     mkdir -p "$1/apt/lists/partial"
-    apt+=(-o "Dir::State::lists=$1/apt/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+    # Container images hook a sweep of the system's cache to updates.
+    printf '#clear %s;\n' APT::Update::Post-Invoke APT::Update::Post-Invoke-Success >"$1/apt/conf"
+    apt+=(-c "$1/apt/conf" -o "Dir::State::lists=$1/apt/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
     apt-get "${apt[@]}" -qq update >&2
 }
 
@@ -202,8 +206,8 @@ no_toolchain() {
     cat <<END
 no rustc $RUST that can compile for $TARGET. Either
   rustup toolchain install $RUST --profile minimal --target $TARGET
-or run this where apt offers rustc-web $RUST and lld-$LLVM: Debian 12 with bookworm-security, or with snapshot.debian.org
-among apt's sources once Debian has moved on. Nothing of it needs to be installed.
+or run this where apt offers rustc-web $RUST and lld-$LLVM: Debian 12 with bookworm-security, or, once Debian has moved
+on, with snapshot.debian.org among apt's sources. Nothing of it needs to be installed.
 END
 }
 
@@ -235,6 +239,7 @@ make_clang() {
 use_clang() {
     local dir=$cache_root/clang
     cached "$dir" is_current make_clang
-    clang=(run_in "$dir" "$(file_in "$dir" "/usr/lib/llvm-$LLVM/bin/clang")")
-    wasm_ld=(run_in "$dir" "$(file_in "$dir" "/usr/lib/llvm-$LLVM/bin/wasm-ld")")
+    # Debian's clang looks for a linker of a name that is only on the PATH when it is installed.
+    clang=(run_in "$dir" "$(file_in "$dir" "/usr/lib/llvm-$LLVM/bin/clang")"
+        "-fuse-ld=$(file_in "$dir" "/usr/lib/llvm-$LLVM/bin/wasm-ld")")
 }
