@@ -1,6 +1,15 @@
-//! Walks page tables in memory images; the architecture is a verified WASM plugin.
+//! ptwalk: a page-table walker whose architecture is a WASM plugin.
 //!
-//! In: a memory image and a plugin. Out: what the tables in the image map. [`image`] gives the physical memory of a
-//! dump as byte slices of the mapped file.
+//! The modules follow the data: an [`image`] of physical memory and a plugin (validated by `ptwalk_verifier`) meet in
+//! an [`engine`], which answers what entries mean; [`walk`] descends the tables of the image with those answers, and
+//! [`gup`] models the kernel's `get_user_pages_fast` over the same descent.
 
+pub mod engine;
+pub mod gup;
 pub mod image;
+pub mod number;
+pub mod plugin;
+pub mod probe;
+pub mod sample;
+pub mod walk;
+pub mod zone;

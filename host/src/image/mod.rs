@@ -265,6 +265,11 @@ impl Image {
         &self.layout.segments
     }
 
+    /// Bytes of physical memory that the image holds.
+    pub fn held_bytes(&self) -> u64 {
+        self.segments().iter().map(|segment| segment.len).sum()
+    }
+
     /// What kind of file it is.
     pub fn format(&self) -> Format {
         self.layout.format
