@@ -10,13 +10,13 @@
 use super::aig::Lit;
 use super::cone::{Cone, Model};
 use super::fault::{Fault, injected};
-use super::hash::{Keyed, KeyedMap};
+use super::hash::Keyed;
 use std::time::Instant;
 
 /// A diagram node or its complement. The same packing as a graph literal, over other nodes: 0 is the constant.
 type Edge = Lit;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Node {
     level: u32,
     low: Edge,
@@ -26,9 +26,12 @@ struct Node {
 /// Level of the constant, below every variable.
 const CONSTANT_LEVEL: u32 = u32::MAX;
 
-/// Smallest and largest size of the lossy cache of conjunctions, in entries of 12 bytes.
+/// Smallest and largest size of the lossy cache of conjunctions, in entries of 16 bytes.
 const CACHE_MIN: usize = 1 << 12;
-const CACHE_MAX: usize = 1 << 20;
+const CACHE_MAX: usize = 1 << 18;
+
+/// Slots of the smallest unique table.
+const UNIQUE_MIN: usize = 1 << 12;
 
 /// Steps between two looks at the clock.
 const STEPS_PER_CLOCK: u64 = 1 << 14;
@@ -62,9 +65,10 @@ struct OutOfBudget;
 pub(super) struct Bdd<'a> {
     cone: &'a Cone,
     nodes: Vec<Node>,
-    unique: KeyedMap<(u32, Edge, Edge), Edge>,
+    /// Edges of the nodes by their hash, found by linear probing and at most half full; the constant's means empty.
+    unique: Vec<Edge>,
     cache: Vec<Option<(Edge, Edge, Edge)>>,
-    cache_key: Keyed,
+    hash: Keyed,
     /// Edge of each cone node, filled in topological order.
     edges: Vec<Edge>,
     /// Level of each cone input, and the inverse.
@@ -84,9 +88,9 @@ impl<'a> Bdd<'a> {
         Bdd {
             cone,
             nodes: vec![Node { level: CONSTANT_LEVEL, low: Edge::FALSE, high: Edge::FALSE }],
-            unique: KeyedMap::default(),
+            unique: vec![Edge::FALSE; UNIQUE_MIN],
             cache: vec![None; CACHE_MIN],
-            cache_key: Keyed::default(),
+            hash: Keyed::default(),
             edges: vec![Edge::FALSE],
             level_of,
             input_at,
@@ -138,16 +142,40 @@ impl<'a> Bdd<'a> {
         }
         let flip = low.is_complemented();
         let (low, high) = (low.flip_if(flip), high.flip_if(flip));
-        if let Some(edge) = self.unique.get(&(level, low, high)) {
-            return Ok(edge.flip_if(flip));
+        let node = Node { level, low, high };
+        let mut slot = self.unique_slot(&node);
+        let mut edge = self.unique[slot];
+        if edge == Edge::FALSE {
+            if self.len() >= ceiling.nodes {
+                return Err(OutOfBudget);
+            }
+            if self.nodes.len() * 2 > self.unique.len() {
+                self.grow_unique();
+                slot = self.unique_slot(&node);
+            }
+            edge = Edge::of_node(self.nodes.len());
+            self.nodes.push(node);
+            self.unique[slot] = edge;
         }
-        if self.len() >= ceiling.nodes {
-            return Err(OutOfBudget);
-        }
-        let edge = Edge::of_node(self.nodes.len());
-        self.nodes.push(Node { level, low, high });
-        self.unique.insert((level, low, high), edge);
         Ok(edge.flip_if(flip))
+    }
+
+    /// The slot that holds the node, or the empty one where it belongs.
+    fn unique_slot(&self, node: &Node) -> usize {
+        let mask = self.unique.len() - 1;
+        let mut slot = masked(self.hash.of(self.hash.of(node.low.packed(node.high)) ^ u64::from(node.level)), mask);
+        while self.unique[slot] != Edge::FALSE && self.nodes[self.unique[slot].node()] != *node {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    fn grow_unique(&mut self) {
+        self.unique = vec![Edge::FALSE; self.unique.len() * 4];
+        for index in 1..self.nodes.len() {
+            let slot = self.unique_slot(&self.nodes[index]);
+            self.unique[slot] = Edge::of_node(index);
+        }
     }
 
     /// Conjunction, with its own stack instead of recursion.
@@ -207,9 +235,7 @@ impl<'a> Bdd<'a> {
     }
 
     fn slot(&self, f: Edge, g: Edge) -> usize {
-        let mask = self.cache.len() - 1;
-        let hash = self.cache_key.of(f.packed(g));
-        usize::try_from(hash & mask as u64).unwrap_or(0)
+        masked(self.hash.of(f.packed(g)), self.cache.len() - 1)
     }
 
     fn cached(&self, f: Edge, g: Edge) -> Option<Edge> {
@@ -244,6 +270,11 @@ impl<'a> Bdd<'a> {
         }
         self.cone.model(|index| values[index])
     }
+}
+
+/// A hash as a position in a table of `mask + 1` entries, a power of two.
+fn masked(hash: u64, mask: usize) -> usize {
+    usize::try_from(hash & mask as u64).unwrap_or(0)
 }
 
 /// Conjunctions that need no look at the nodes.

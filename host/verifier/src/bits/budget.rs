@@ -6,13 +6,14 @@
 use std::time::Instant;
 
 /// And-gates and inputs of one graph, so of one module. A 64-bit multiplier takes about 37,000 and a divider about
-/// 45,000; real page-table helpers stay below 5,000. At 12 bytes a node and 20 a table entry this is about 7 MiB.
+/// 45,000; real page-table helpers stay below 5,000. At 12 bytes a node and 17 a table slot this is about 7 MiB.
 pub const GATES: u32 = 200_000;
 
 /// Input words of one graph. A helper has a handful of parameters; the ceiling bounds the patterns of simulation.
 pub const INPUT_WORDS: u32 = 256;
 
-/// Nodes of one decision diagram. 500,000 nodes with their tables stay below 32 MiB; a popcount loop needs about 100,000.
+/// Nodes of one decision diagram. 500,000 nodes of 12 bytes, their table and a cache take 16 MiB; a popcount loop needs
+/// half as many.
 pub const BDD_NODES_PER_QUERY: u32 = 500_000;
 
 /// Steps of the conjunction algorithm allowed per node of the diagram: most steps find a node that exists, and only
@@ -40,9 +41,10 @@ pub const BDD_NODES_TOTAL: u64 = 4 * BDD_NODES_PER_QUERY as u64;
 /// Conflicts times gates over all questions put to one decider: four hard questions.
 pub const SAT_GATE_CONFLICTS_TOTAL: u64 = 4 * SAT_GATE_CONFLICTS_PER_QUERY;
 
-/// Shares of a query's budget (in thousandths) at which the engines take turns. Each engine keeps its work from one
-/// turn to the next, so a turn costs only what it adds.
-pub const SLICES_PER_MILLE: [u32; 3] = [40, 200, 1000];
+/// Shares of a query's budget (in thousandths, first of nodes, then of conflicts) at which the engines take turns. Each
+/// engine keeps its work from one turn to the next, so a turn costs only what it adds. A whole diagram takes a tenth of
+/// a second, a fifth of a whole search; hence the diagram has its last turn first.
+pub const SLICES_PER_MILLE: [(u32, u32); 3] = [(40, 40), (1000, 200), (1000, 1000)];
 
 /// Batches of 64 random patterns after the corner patterns. Random words find what fails on 1 input in 1,000.
 pub const RANDOM_BATCHES: u32 = 16;

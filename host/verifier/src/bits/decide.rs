@@ -296,16 +296,16 @@ impl<'a> Query<'a> {
         if let Some(model) = self.simulate(recent) {
             return Answer::Model(model, Engine::Simulation);
         }
-        for share in budget::SLICES_PER_MILLE {
+        for (bdd_share, sat_share) in budget::SLICES_PER_MILLE {
             if self.out_of_time() {
                 break;
             }
-            match self.bdd_slice(share) {
+            match self.bdd_slice(bdd_share) {
                 bdd::Outcome::AlwaysFalse => return Answer::AlwaysFalse(Engine::Bdd),
                 bdd::Outcome::Model(model) => return Answer::Model(model, Engine::Bdd),
                 bdd::Outcome::Exhausted => {}
             }
-            match self.sat_slice(share) {
+            match self.sat_slice(sat_share) {
                 sat::Outcome::AlwaysFalse => return Answer::AlwaysFalse(Engine::Sat),
                 sat::Outcome::Model(model) => return Answer::Model(model, Engine::Sat),
                 sat::Outcome::Exhausted => {}
