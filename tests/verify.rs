@@ -414,6 +414,22 @@ fn blessing_changes_offsets_only() {
     fs::remove_dir_all(&folder).expect("the temporary folder can go");
 }
 
+/// What an author reads first, word for word: a forbidden import, a wrong signature, a start function, floats.
+#[test]
+fn the_four_refusals_read_well() {
+    let path = files("reject").into_iter().find(|path| path.ends_with("119-four-refusals.wat"));
+    let (_, _, module) = load(&path.expect("the case is there")).expect("the case is readable");
+    let rejection = ValidPlugin::validate(&module).expect_err("four reasons to refuse it");
+    let mut text = String::new();
+    for error in rejection.errors() {
+        let suggestion = error.suggestion.as_deref().unwrap_or("");
+        let place = error.place().unwrap_or_default();
+        let _ = writeln!(text, "{} {}\n{}\n{place}\n{suggestion}\n", error.code, error.message, error.reason);
+    }
+    let externs: Vec<&str> = ptwalk_abi::Extern::ALL.iter().map(|e| e.name()).collect();
+    assert_eq!(text.replace(&externs.join(", "), "(every extern)"), include_str!("verify/119-four-refusals.txt"));
+}
+
 /// Validation must survive anything; the corpus is a good place to start from.
 #[test]
 fn broken_modules_never_panic() {

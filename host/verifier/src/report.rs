@@ -12,8 +12,8 @@ use crate::code::Code;
 use crate::limits::ERRORS_MAX;
 use crate::text;
 
-/// Column at which the text of a section is wrapped.
-const WRAP_COLUMN: usize = 110;
+/// Columns of a line of a section.
+pub(crate) const WRAP_COLUMNS: usize = 110;
 
 /// A function of the plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -150,21 +150,11 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Writes a section, its text wrapped and indented beside its title.
+/// Writes a section, its text wrapped and indented.
 fn section(f: &mut fmt::Formatter<'_>, title: &str, body: Option<&str>) -> fmt::Result {
     let Some(body) = body else { return Ok(()) };
-    write!(f, "\n  {title}:")?;
-    let mut column = title.len() + 3;
-    for word in body.split(' ') {
-        let width = word.chars().count() + 1;
-        if column + width > WRAP_COLUMN && column > 4 {
-            write!(f, "\n   ")?;
-            column = 3;
-        }
-        write!(f, " {word}")?;
-        column += width;
-    }
-    Ok(())
+    let start = "  ".len() + title.len() + ": ".len();
+    write!(f, "\n  {title}: {}", text::wrap(body, start, 4, WRAP_COLUMNS))
 }
 
 /// Something odd about a plugin that does not change the verdict.
@@ -262,11 +252,6 @@ impl Errors {
         self.found.is_empty()
     }
 
-    /// Whether one of this code is in a function.
-    pub fn has(&self, code: Code, function: u32) -> bool {
-        self.found.iter().any(|e| e.code == code && e.function.as_ref().is_some_and(|f| f.index == function))
-    }
-
     /// Rewrites each error, to add what was not known when it was found.
     pub fn map(&mut self, f: impl FnMut(Diagnostic) -> Diagnostic) {
         self.found = std::mem::take(&mut self.found).into_iter().map(f).collect();
@@ -312,7 +297,7 @@ mod tests {
     #[test]
     fn wraps_long_sections() {
         let long = Diagnostic::new(Code::S100, "m", "word ".repeat(100)).to_string();
-        assert!(long.lines().all(|line| line.len() <= WRAP_COLUMN), "{long}");
+        assert!(long.lines().all(|line| line.len() <= WRAP_COLUMNS), "{long}");
         assert_eq!(long.matches("word").count(), 100);
     }
 
