@@ -9,6 +9,7 @@ pub mod bits;
 pub mod blast;
 pub mod expr;
 pub mod laws;
+pub mod lift;
 pub mod validate;
 pub mod code;
 pub mod limits;

@@ -16,7 +16,9 @@ impl Arena {
         let width = self.width(a);
         debug_assert_eq!(width, self.width(b));
         self.rewrite(
-            |arena| if width == Width::W1 { arena.associate(BinaryOp::And, a, b) } else { arena.and_words(a, b, width) },
+            |arena| {
+                if width == Width::W1 { arena.associate(BinaryOp::And, a, b) } else { arena.and_words(a, b, width) }
+            },
             (Node::Binary(BinaryOp::And, a, b), width),
         )
     }
@@ -197,7 +199,13 @@ impl Arena {
     }
 
     /// Combines two operands of a chain into a simpler one.
-    fn combine(&mut self, op: BinaryOp, a: ExprId, b: ExprId, width: Width) -> Result<Option<ExprId>, super::NodeBudgetSpent> {
+    fn combine(
+        &mut self,
+        op: BinaryOp,
+        a: ExprId,
+        b: ExprId,
+        width: Width,
+    ) -> Result<Option<ExprId>, super::NodeBudgetSpent> {
         if width == Width::W1 {
             return self.combine_truths(op, a, b);
         }
@@ -242,7 +250,7 @@ impl Arena {
         Ok(chain)
     }
 
-    #[expect(clippy::type_complexity, reason = "two positions and what replaces them")]
+    /// The first pair that can be combined: both positions, and what replaces them.
     fn combine_some(
         &mut self,
         op: BinaryOp,

@@ -197,7 +197,8 @@ fn random_expressions_mean_what_their_operators_say() {
             }
         }
         let last = pool.last().unwrap().id;
-        let swapped = [arena.constant(Width::W64, inputs[3][0]).unwrap(), arena.constant(Width::W32, inputs[3][1]).unwrap()];
+        let swapped =
+            [arena.constant(Width::W64, inputs[3][0]).unwrap(), arena.constant(Width::W32, inputs[3][1]).unwrap()];
         let constant = arena.substitute(last, &swapped).unwrap();
         assert_eq!(arena.as_const(constant), Some(pool.last().unwrap().values[3]), "round {round}: substitution");
     }
@@ -221,7 +222,11 @@ fn operators_fold_as_they_evaluate() {
                     assert_eq!(folding.as_const(folded), Some(expected), "{op:?} {width:?} {a:#x} {b:#x}");
                     let half = folding.input(0, width).unwrap();
                     let half = folding.binary(op, half, cb).unwrap();
-                    assert_eq!(Evaluator::new(vec![a]).value(&folding, half), expected, "{op:?} {width:?} {a:#x} {b:#x}");
+                    assert_eq!(
+                        Evaluator::new(vec![a]).value(&folding, half),
+                        expected,
+                        "{op:?} {width:?} {a:#x} {b:#x}"
+                    );
                 }
             }
         }

@@ -255,5 +255,8 @@ fn long_parts_that_are_shared_get_names() {
     let part = b.op(Mul, part, 0x1234_5677);
     let other = b.op(Rotl, part, 5);
     let both = b.0.sub(part, other).unwrap();
-    assert_eq!(b.text(both), "t1 - rotl(t1, 5) where t1 = (x + y) * x /u y * 0x12345677".replace("(x + y) * x", "x * (x + y)"));
+    assert_eq!(
+        b.text(both),
+        "t1 - rotl(t1, 5) where t1 = (x + y) * x /u y * 0x12345677".replace("(x + y) * x", "x * (x + y)")
+    );
 }
