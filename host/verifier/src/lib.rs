@@ -10,6 +10,12 @@ pub mod blast;
 pub mod code;
 pub mod expr;
 pub mod laws;
+<<<<<<< HEAD
+=======
+pub mod lift;
+pub mod validate;
+pub mod code;
+>>>>>>> verifier
 pub mod limits;
 pub mod op;
 pub mod report;

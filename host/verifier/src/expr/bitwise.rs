@@ -250,7 +250,7 @@ impl Arena {
         Ok(chain)
     }
 
-    #[expect(clippy::type_complexity, reason = "two positions and what replaces them")]
+    /// The first pair that can be combined: both positions, and what replaces them.
     fn combine_some(
         &mut self,
         op: BinaryOp,

@@ -86,10 +86,12 @@ impl Arena {
         self.intern(Node::Select(cond, a, b), width)
     }
 
-    /// A choice between constants: what they share, or-ed with the moved condition where they differ in one bit.
+    /// A choice between constants: the moved condition where they differ in one bit, if that reads better: if it is a
+    /// bit itself, or one of them is 0.
     fn select_constants(&mut self, cond: ExprId, (a, x): (ExprId, u64), (b, y): (ExprId, u64), width: Width) -> Built {
         let differ = x ^ y;
-        if !differ.is_power_of_two() {
+        let is_bit = self.as_cube(cond).is_some_and(|cube| cube.mask.is_power_of_two());
+        if !differ.is_power_of_two() || !(is_bit || x & y == 0 && (x == 0 || y == 0)) {
             return self.intern(Node::Select(cond, a, b), width);
         }
         let truth = if x & differ != 0 { cond } else { self.not(cond)? };
@@ -133,6 +135,19 @@ impl Arena {
         width: Width,
     ) -> Result<Option<ExprId>, super::NodeBudgetSpent> {
         for (x, y, flipped) in [(a, b, false), (b, a, true)] {
+            // `w | k` or `w` without `k`: the word keeps its other bits, and the condition is bit `k`.
+            if let Some((word, k)) = self.with_const(BinaryOp::Or, x)
+                && k.is_power_of_two()
+            {
+                let (fw, fy) = (self.field_of(word), self.field_of(y));
+                let same = (fw.base, fw.shift) == (fy.base, fy.shift) && (fw.mask ^ fy.mask) & !k == 0;
+                if same && fy.mask & k == 0 {
+                    let truth = if flipped { self.not(cond)? } else { cond };
+                    let (on, off) = (self.constant(width, k)?, self.constant(width, 0)?);
+                    let moved = self.select(truth, on, off)?;
+                    return self.or(y, moved).map(Some);
+                }
+            }
             let (fx, fy) = (self.field_of(x), self.field_of(y));
             // Masks of one word that differ in one bit: the bit survives where the condition says so.
             if (fx.base, fx.shift) == (fy.base, fy.shift)
