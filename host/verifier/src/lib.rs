@@ -2,7 +2,7 @@
 //!
 //! In: the bytes of a WASM module and a frozen configuration. Out: a type per stage, each built only from the one
 //! before. [`validate`] checks WebAssembly's own rules, then ptwalk's integer subset, the whitelist of imports and
-//! exports, signatures and sizes.
+//! exports, signatures and sizes; [`lift`] turns each export into a closed form by exact symbolic execution.
 #![forbid(unsafe_code)]
 
 pub mod bits;
@@ -10,12 +10,7 @@ pub mod blast;
 pub mod code;
 pub mod expr;
 pub mod laws;
-<<<<<<< HEAD
-=======
 pub mod lift;
-pub mod validate;
-pub mod code;
->>>>>>> verifier
 pub mod limits;
 pub mod op;
 pub mod report;

@@ -237,18 +237,6 @@ impl Printer<'_> {
         let whole = moved & width.mask();
         let same_width = self.arena.width(base) == width;
         let is_input = matches!(self.arena.node(base), Node::Input(_));
-<<<<<<< HEAD
-        if mask & whole == whole
-            && (shift >= 0 || !is_input)
-            && whole >> shift.max(0) == self.arena.facts(base).possible() >> (-shift).max(0)
-        {
-            // Nothing is masked: the base itself, moved.
-            return match shift {
-                0 => (child(base, Prec::Atom), Prec::Atom),
-                1.. => (format!("{} << {shift}", child(base, Prec::Sum)), Prec::Shift),
-                _ => (format!("{} >> {}", child(base, Prec::Sum), -shift), Prec::Shift),
-            };
-=======
         // Nothing is masked: the base itself, moved.
         match shift {
             _ if mask & whole != whole => {}
@@ -258,7 +246,6 @@ impl Printer<'_> {
                 return (format!("{} >> {}", child(base, Prec::Sum), -shift), Prec::Shift);
             }
             _ => {}
->>>>>>> verifier
         }
         let source = shifted(mask, -shift);
         let low = mask.trailing_zeros();
