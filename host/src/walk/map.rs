@@ -192,6 +192,9 @@ pub enum Event {
     Problem(Problem),
 }
 
+/// Takes the events of a walk, each with the entries passed on the way to it.
+pub type Sink<'a> = dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError> + 'a;
+
 /// Walks a range and hands every event to `sink`, which gets the trail of entries passed as well.
 ///
 /// # Errors
@@ -203,7 +206,7 @@ pub fn walk_map<E: Engine + ?Sized>(
     engine: &mut E,
     tables: &TableSet<'_>,
     range: VaRange,
-    sink: &mut dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError>,
+    sink: &mut Sink<'_>,
 ) -> Result<(), WalkError> {
     let smallest_table = tables.geometry.slots().iter().map(|slot| slot.table_bytes()).min().unwrap_or(8);
     let budget = (tables.image.held_bytes() / smallest_table + 64).saturating_mul(VISITS_PER_FRAME);
@@ -217,7 +220,7 @@ struct MapVisitor<'a, 'b> {
     tables: &'a TableSet<'a>,
     upper_half: bool,
     perms_known: bool,
-    sink: &'b mut dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError>,
+    sink: &'b mut Sink<'a>,
     /// Tables that may still be visited.
     budget: u64,
 }
