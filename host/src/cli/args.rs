@@ -260,7 +260,7 @@ pub struct GupArgs {
     #[arg(value_parser = parse_va)]
     pub start: Option<VirtAddr>,
     /// Number of pages
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     pub nr: Option<i64>,
     /// The image is raw memory, and its first byte has this physical address
     #[arg(long, value_name = "PA", value_parser = parse_pa)]
@@ -309,7 +309,6 @@ pub struct PluginRunArgs {
     /// Helper, by the kernel's name
     pub helper: String,
     /// Arguments; '-' reads lists of arguments from stdin, one list a line
-    #[arg(allow_hyphen_values = true)]
     pub args: Vec<String>,
     #[command(flatten)]
     pub config: ConfigArgs,
