@@ -212,7 +212,7 @@ fn receipt(
     let receipt = Receipt::of(report, laws);
     match std::fs::read_to_string(path) {
         Ok(text) => {
-            let old = Receipt::from_json(&text).with_context(|| format!("{} is no receipt", path.display()))?;
+            let old: Receipt = serde_json::from_str(&text).with_context(|| format!("{} is no receipt", path.display()))?;
             let mut differences: Vec<String> =
                 old.check(plugin.bytes(), config, laws).iter().map(ToString::to_string).collect();
             if differences.is_empty() && old != receipt {
@@ -226,7 +226,8 @@ fn receipt(
             Err(Fault::Receipt(text).into())
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            std::fs::write(path, receipt.to_json()?).with_context(|| format!("cannot write {}", path.display()))?;
+            let text = serde_json::to_string_pretty(&receipt)? + "\n";
+            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
             notice(&args.output, &format!("receipt written to {}", path.display()));
             Ok(())
         }
