@@ -103,14 +103,14 @@ fn relations_are_signed_where_they_say_so() {
         for (x, y) in [(0, 0), (1, 2), (2, 1), (u64::MAX, 0), (0, u64::MAX), (1 << 63, (1 << 63) - 1)] {
             assert_eq!(
                 value(&op_s, "i64", x, y),
-                signed(x.cast_signed(), y.cast_signed()).into(),
+                u64::from(signed(x.cast_signed(), y.cast_signed())),
                 "{op_s} {x:#x} {y:#x}"
             );
-            assert_eq!(value(&op_u, "i64", x, y), unsigned(x, y).into(), "{op_u} {x:#x} {y:#x}");
+            assert_eq!(value(&op_u, "i64", x, y), u64::from(unsigned(x, y)), "{op_u} {x:#x} {y:#x}");
             let (x, y) = (x >> 32, y >> 32);
             let narrow = |value: u64| i64::from(u32::try_from(value).unwrap().cast_signed());
-            assert_eq!(value(&op_s, "i32", x, y), signed(narrow(x), narrow(y)).into(), "i32 {op_s} {x:#x} {y:#x}");
-            assert_eq!(value(&op_u, "i32", x, y), unsigned(x, y).into(), "i32 {op_u} {x:#x} {y:#x}");
+            assert_eq!(value(&op_s, "i32", x, y), u64::from(signed(narrow(x), narrow(y))), "i32 {op_s} {x:#x} {y:#x}");
+            assert_eq!(value(&op_u, "i32", x, y), u64::from(unsigned(x, y)), "i32 {op_u} {x:#x} {y:#x}");
         }
     }
 }
