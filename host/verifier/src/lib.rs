@@ -16,3 +16,4 @@ pub mod op;
 pub mod report;
 pub mod text;
 pub mod validate;
+pub mod verify;
