@@ -8,6 +8,7 @@
 pub mod bits;
 pub mod blast;
 pub mod code;
+pub mod diagram;
 pub mod expr;
 pub mod laws;
 pub mod lift;
