@@ -8,6 +8,7 @@
 pub mod bits;
 pub mod blast;
 pub mod code;
+pub mod diagram;
 pub mod expr;
 pub mod laws;
 pub mod lift;
@@ -16,3 +17,4 @@ pub mod op;
 pub mod report;
 pub mod text;
 pub mod validate;
+pub mod verify;

@@ -4,7 +4,7 @@
 //! choice between `k` and 0. So a word that is rebuilt bit by bit through branches comes out as the word.
 
 use super::field::Field;
-use super::{Arena, BinaryOp, Built, ExprId, Node, Width};
+use super::{Arena, BinaryOp, Built, CompareOp, ExprId, Node, Width};
 
 impl Arena {
     /// `a` where `cond`, else `b`.
@@ -74,6 +74,15 @@ impl Arena {
             let truth = self.select(cond, a, b)?;
             return self.zext(truth, width);
         }
+        // Where the condition says what an arm is, the arm is that constant.
+        for (arm, holds) in [(a, true), (b, false)] {
+            if let Some(value) = self.implied(cond, holds, arm)
+                && self.as_const(arm).is_none()
+            {
+                let value = self.constant(width, value)?;
+                return if holds { self.select(cond, value, b) } else { self.select(cond, a, value) };
+            }
+        }
         if let Some(merged) = self.select_of_select(cond, a, b)? {
             return Ok(merged);
         }
@@ -84,6 +93,17 @@ impl Arena {
             return Ok(factored);
         }
         self.intern(Node::Select(cond, a, b), width)
+    }
+
+    /// The value of a word where a condition holds, or does not, if it has one only.
+    fn implied(&self, cond: ExprId, holds: bool, word: ExprId) -> Option<u64> {
+        match self.node(cond) {
+            Node::Compare(CompareOp::Eq, tested, value) if holds && tested == word => self.as_const(value),
+            Node::Bit(tested, bit) if tested == word && self.facts(word).possible() == 1 << bit => {
+                Some(u64::from(holds) << bit)
+            }
+            _ => None,
+        }
     }
 
     /// A choice between constants: the moved condition where they differ in one bit, if that reads better: if it is a

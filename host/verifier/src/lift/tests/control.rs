@@ -152,6 +152,22 @@ fn a_loop_that_clears_bits_ends() {
     assert_eq!(export.instructions, 1 + 64 * (3 + 6 + 4 + 1) + 3 + 1);
 }
 
+/// The same where the word is a field: its mask must not hide that a bit is cleared.
+#[test]
+fn a_loop_that_clears_the_bits_of_a_field_ends() {
+    let wat = func(
+        "(local.set $x (i64.and (local.get $x) (i64.const 0xf0f)))
+         (block $out (loop $l
+            (br_if $out (i64.eqz (local.get $x)))
+            (local.set $x (i64.and (local.get $x) (i64.sub (local.get $x) (i64.const 1))))
+            (br $l)))
+         (local.get $x)",
+    );
+    let found = lifted(&wat, true);
+    assert_eq!(form(&found), "0");
+    assert_eq!(found.export("f").unwrap().instructions, 1 + 4 + 8 * (3 + 6 + 1) + 3 + 1);
+}
+
 /// Case 42: shifting a word out counts its length.
 #[test]
 fn a_loop_that_shifts_ends() {
