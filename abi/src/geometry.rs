@@ -210,6 +210,11 @@ impl Geometry {
         if root_bits > 64 || lower_end == 0 || !covered || !apart || (lower_end | upper_start) & page_mask != 0 {
             return Err(GeometryError::Halves { root_bits, lower_end, upper_start });
         }
+        // A half that begins in the middle of the root table must end before the table does.
+        let root_bytes = 1u128 << root_bits;
+        if u128::from(upper_start) % root_bytes + u128::from(lower_end) > root_bytes {
+            return Err(GeometryError::Halves { root_bits, lower_end, upper_start });
+        }
         Ok(())
     }
 

@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+/// First address above 64 bits.
+const BOUND_MAX: u128 = 1 << 64;
+
 /// A number that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NumberError {
@@ -13,13 +16,27 @@ pub enum NumberError {
     TooLarge(String),
 }
 
-/// Parses an unsigned number: `0x` means hex, a last letter K, M, G or T multiplies by a power of 1024.
+/// Parses an unsigned number as [`parse_bound`] does, of 64 bits.
 ///
 /// # Errors
 /// [`NumberError`], which quotes the text.
 pub fn parse_u64(text: &str) -> Result<u64, NumberError> {
-    let malformed = || NumberError::Malformed(text.chars().take(40).collect());
-    let too_large = || NumberError::TooLarge(text.chars().take(40).collect());
+    let value = parse_bound(text)?;
+    u64::try_from(value).ok().ok_or_else(|| NumberError::TooLarge(quoted(text)))
+}
+
+fn quoted(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// Parses an unsigned number up to and with 2^64, the first address above a range that ends with the last one: `0x`
+/// means hex, a last letter K, M, G or T multiplies by a power of 1024.
+///
+/// # Errors
+/// [`NumberError`], which quotes the text.
+pub fn parse_bound(text: &str) -> Result<u128, NumberError> {
+    let malformed = || NumberError::Malformed(quoted(text));
+    let too_large = || NumberError::TooLarge(quoted(text));
     let trimmed = text.trim();
     let (digits, shift) = match trimmed.char_indices().last() {
         Some((at, 'K' | 'k')) => (&trimmed[..at], 10),
@@ -35,13 +52,16 @@ pub fn parse_u64(text: &str) -> Result<u64, NumberError> {
     if digits.is_empty() || digits.starts_with('_') {
         return Err(malformed());
     }
-    let mut value = 0u64;
+    let mut value = 0u128;
+    let mut fits = true;
     for c in digits.chars().filter(|c| *c != '_') {
         let digit = c.to_digit(radix).ok_or_else(malformed)?;
-        let shifted = value.checked_mul(u64::from(radix)).ok_or_else(too_large)?;
-        value = shifted.checked_add(u64::from(digit)).ok_or_else(too_large)?;
+        value = value * u128::from(radix) + u128::from(digit);
+        fits &= value <= BOUND_MAX;
+        value = value.min(BOUND_MAX);
     }
-    value.checked_mul(1 << shift).ok_or_else(too_large)
+    let value = value << shift;
+    if fits && value <= BOUND_MAX { Ok(value) } else { Err(too_large()) }
 }
 
 #[cfg(test)]
@@ -60,6 +80,16 @@ mod tests {
             (" 7 ", 7),
         ] {
             assert_eq!(parse_u64(text), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bound_may_be_two_to_the_64th() {
+        for text in ["0x10000000000000000", "18446744073709551616", "16777216T"] {
+            assert_eq!(parse_bound(text), Ok(1 << 64), "{text}");
+        }
+        for text in ["0x10000000000000001", "16777217T", "0x1000000000000000000000000000000000000000000"] {
+            assert!(matches!(parse_bound(text), Err(NumberError::TooLarge(_))), "{text}");
         }
     }
 

@@ -3,13 +3,15 @@
 //! In: an [`Image`]. Out: a [`Probe`]. Nothing is guessed silently: what could not be known is listed with the flag that
 //! supplies it, and a root is a candidate until somebody uses it.
 //!
+//! The order of bytes of a core's headers is that of the kernel which wrote it, so its tables have it too.
+//!
 //! Facts about arm64 are those of arch/arm64/kernel/vmcore_info.c (v6.12; `crash_core.c` before v6.9): `VA_BITS` is the
 //! configured size and `TCR_EL1_T1SZ` the one in use; `kimage_voffset` is the distance from the kernel image's virtual
 //! to its physical address; symbols are absolute.
 
 use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
 
-use crate::image::{Image, Machine, VmcoreInfo};
+use crate::image::{ByteOrder, Image, Machine, VmcoreInfo};
 use crate::walk::Root;
 
 /// Something that the image told, and where.
@@ -69,6 +71,9 @@ impl Probe {
                 probe.unknown(&what, "--plugin FILE");
             }
             Some(_) => {}
+        }
+        if image.byte_order() == Some(ByteOrder::Big) {
+            probe.find(Extern::CPU_BIG_ENDIAN, 1, "ELF EI_DATA".to_owned());
         }
         match image.vmcoreinfo() {
             Some(info) => probe.vmcoreinfo(info),

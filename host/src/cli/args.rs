@@ -3,22 +3,25 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ptwalk::number::parse_u64;
+use ptwalk::number::{parse_bound, parse_u64};
 use ptwalk::walk::merge::Merge;
-use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VirtAddr};
+use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
 const EXAMPLES: &str = "\
 Examples:
-  ptwalk gup                                       what GUP makes of a real arm64 process, from the embedded sample
-  ptwalk probe vmcore                              what the dump says about itself, and which roots it points to
+  ptwalk gup                                       GUP over a real arm64 process (embedded sample)
+  ptwalk probe vmcore                              what the dump says about itself, and its roots
   ptwalk walk vmcore 0xffff800080000000            one kernel address, every level
   ptwalk dump vmcore --root 0x4e9de000 --merge va  a user address space, ptdump-like
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
 
-Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous; 4 plugin refused;
-5 plugin trapped or hit a limit.";
+Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous;
+4 plugin refused; 5 plugin trapped or hit a limit.";
+
+/// Pages of one GUP request: 64 GiB of 4K pages. The kernel's own limit is that of `int`.
+pub const GUP_PAGES_MAX: i64 = 1 << 24;
 
 const CONFIG_HELP: &str = "\
 Kernel options and facts that the plugin is specialised for, KEY=VALUE separated by commas; `ptwalk plugin externs` \
@@ -60,8 +63,8 @@ pub enum Command {
 }
 
 const GUP_HELP: &str = "\
-The walk is that of Linux v5.3 (mm/gup.c); what an entry means is the plugin's. The slow path, which needs the VMAs, is
-not taken. Exit code 1 means that fewer pages were pinned than asked for.
+The walk is that of Linux v5.3 (mm/gup.c); what an entry means is the plugin's. The slow path, which
+needs the VMAs, is not taken. Exit code 1 means that fewer pages were pinned than asked for.
 
 A pgmap file says which frames are device memory and, for tests, what page reference counts are:
   [[pgmap]]
@@ -150,12 +153,12 @@ pub struct OutputArgs {
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
     /// Same as --format json
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// Say nothing on stderr but errors
     #[arg(short, long)]
     pub quiet: bool,
-    /// Say more on stderr
+    /// Say more on stderr: the whole configuration, and what the image left open
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -221,7 +224,7 @@ pub struct DumpArgs {
     pub image: ImageArgs,
     /// Addresses to dump, half-open; repeatable [default: everything the roots translate]
     #[arg(long, value_name = "A-B|A+N", value_parser = parse_range)]
-    pub range: Vec<AddressRange>,
+    pub range: Vec<VaRange>,
     /// Merge neighbours of equal attributes into one record
     #[arg(long, value_enum, default_value = "none")]
     pub merge: MergeArg,
@@ -273,10 +276,10 @@ pub struct GupArgs {
     #[arg(value_parser = parse_va)]
     pub start: Option<VirtAddr>,
     /// Number of pages
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, value_parser = parse_page_count)]
     pub nr: Option<i64>,
     /// The image is raw memory, and its first byte has this physical address
-    #[arg(long, value_name = "PA", value_parser = parse_pa)]
+    #[arg(long, value_name = "PA", value_parser = parse_pa, requires = "image")]
     pub base: Option<PhysAddr>,
     /// Ask for pages to write to (FOLL_WRITE)
     #[arg(long)]
@@ -377,13 +380,6 @@ pub struct ListArgs {
     pub output: OutputArgs,
 }
 
-/// A range as typed: its end is checked against its start only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressRange {
-    pub start: u64,
-    pub len: u64,
-}
-
 fn parse_pa(text: &str) -> Result<PhysAddr, String> {
     parse_u64(text).map(PhysAddr).map_err(|error| error.to_string())
 }
@@ -406,24 +402,53 @@ fn parse_half(text: &str) -> Result<Half, String> {
     }
 }
 
-fn parse_range(text: &str) -> Result<AddressRange, String> {
-    let number = |text: &str| parse_u64(text).map_err(|error| error.to_string());
-    if let Some((start, len)) = text.split_once('+') {
-        let (start, len) = (number(start)?, number(len)?);
-        return if len == 0 { Err("the range is empty".to_owned()) } else { Ok(AddressRange { start, len }) };
-    }
-    let (start, end) = text.split_once('-').ok_or("expected A-B or A+N")?;
-    let (start, end) = (number(start)?, number(end)?);
-    if end <= start {
+/// A range as typed. Its end may be 2^64, which is how the output writes the end of the address space.
+fn parse_range(text: &str) -> Result<VaRange, String> {
+    const ADDRESS_SPACE: u128 = 1 << 64;
+    let start_of = |text: &str| parse_u64(text).map_err(|error| error.to_string());
+    let bound_of = |text: &str| parse_bound(text).map_err(|error| error.to_string());
+    let (start, end) = if let Some((start, len)) = text.split_once('+') {
+        let start = start_of(start)?;
+        (start, u128::from(start) + bound_of(len)?)
+    } else {
+        let (start, end) = text.split_once('-').ok_or("expected A-B or A+N")?;
+        (start_of(start)?, bound_of(end)?)
+    };
+    if end <= u128::from(start) {
         return Err(format!("the range is empty: {end:#x} is not above {start:#x}"));
     }
-    Ok(AddressRange { start, len: end - start })
+    if end > ADDRESS_SPACE {
+        return Err(format!("the range ends at {end:#x}, beyond the last address of 64 bits"));
+    }
+    let last = u64::try_from(end - 1).map_err(|error| error.to_string())?;
+    Ok(VaRange { first: VirtAddr(start), last: VirtAddr(last) })
+}
+
+/// Pages of one request, bounded because every page pinned is listed; below 0 means none, as in the kernel.
+fn parse_page_count(text: &str) -> Result<i64, String> {
+    let number = |text: &str| parse_u64(text).map_err(|error| error.to_string());
+    let (text, sign) = text.strip_prefix('-').map_or((text, 1), |text| (text, -1));
+    let pages = i64::try_from(number(text)?).unwrap_or(i64::MAX);
+    if pages > GUP_PAGES_MAX {
+        return Err(format!("at most {GUP_PAGES_MAX} pages a call: ask for the range in parts"));
+    }
+    Ok(sign * pages)
 }
 
 fn parse_version(text: &str) -> Result<KVersion, String> {
-    let version = ptwalk::probe::parse_release(text);
-    let version = version.filter(|_| text.chars().all(|c| c.is_ascii_digit() || c == '.'));
-    version.ok_or_else(|| format!("`{text}` is not a kernel version (6.12 and 5.3.1 are)"))
+    let malformed = || format!("`{text}` is not a kernel version (6.12 and 5.3.1 are)");
+    let parts: Vec<&str> = text.split('.').collect();
+    let digits = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    if !(2..=3).contains(&parts.len()) || !parts.iter().all(digits) {
+        return Err(malformed());
+    }
+    let version = ptwalk::probe::parse_release(text).ok_or_else(malformed)?;
+    let range = Extern::LINUX_VERSION_CODE.range();
+    if !range.contains(&version.code()) {
+        let [first, last] = [*range.start(), *range.end()].map(KVersion::from_code);
+        return Err(format!("`{text}` is not a kernel version from {first} to {last}"));
+    }
+    Ok(version)
 }
 
 fn parse_gup_epoch(text: &str) -> Result<KVersion, String> {

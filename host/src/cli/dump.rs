@@ -3,15 +3,16 @@
 use std::io::Write;
 
 use anyhow::Result;
+use ptwalk::engine::Engine;
 use ptwalk::engine::query::walk_queries;
 use ptwalk::walk::merge::{Merge, Merged, Merger};
 use ptwalk::walk::{Event, Mapping, Problem, ProblemKind, Root, walk_map};
-use ptwalk_abi::{VaRange, VirtAddr};
+use ptwalk_abi::VaRange;
 use serde_json::{Value, json};
 
-use super::args::{AddressRange, DumpArgs, Format};
-use super::exit::{Answer, Fault};
-use super::output::{SCHEMA, hex, hex_end, notice, progress, size, stdout};
+use super::args::{DumpArgs, Format};
+use super::exit::{Answer, Fault, reason};
+use super::output::{Layout, ListDocument, hex, hex_end, notice, progress, size, stdout};
 use super::session::Session;
 
 /// Totals of a dump: the last record.
@@ -23,21 +24,44 @@ struct Summary {
     bytes: u128,
     /// The first thing that kept a part of the range from being seen, and how many there were.
     incomplete: Option<(Problem, u64)>,
+    /// Why the walk ended early, if it did.
+    stopped: Option<&'static str>,
 }
 
 pub fn run(args: &DumpArgs) -> Result<Answer> {
     let session = Session::open(&args.image, &args.tables, &args.output)?;
     let mut engine = session.engine(walk_queries(&session.geometry))?;
     let ranges = ranges(&session, &args.range)?;
-    let bar = progress(&args.output, "walking");
-    let mut printer =
-        Printer { out: stdout(), format: args.output.format(), page_shift: session.geometry.page_shift(), first: true };
+    let mut printer = Printer::open(stdout(), args.output.format(), session.geometry.page_shift())?;
     let mut summary = Summary::default();
-    printer.open()?;
+    let walked = walk(&session, &mut engine, ranges, args, &mut printer, &mut summary);
+    if let Err(error) = &walked {
+        summary.stopped = Some(reason(error));
+    }
+    // Where the output itself failed, closing it fails again, and the first failure is the one to tell.
+    let closed = printer.close(&summary);
+    walked?;
+    closed?;
+    if let Some((problem, count)) = &summary.incomplete {
+        let more = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
+        notice(&args.output, &format!("incomplete: {}{more}", describe(problem)));
+    }
+    Ok(Answer::Yes)
+}
+
+fn walk<W: Write>(
+    session: &Session,
+    engine: &mut impl Engine,
+    ranges: Vec<(Root, VaRange)>,
+    args: &DumpArgs,
+    printer: &mut Printer<W>,
+    summary: &mut Summary,
+) -> Result<()> {
+    let bar = progress(&args.output, "walking");
     for (root, range) in ranges {
         let mut merger = Merger::new(Merge::from(args.merge));
         summary.tables += 1;
-        walk_map(&mut engine, &session.tables(root), range, &mut |event, _| {
+        let walked = walk_map(engine, &session.tables(root), range, &mut |event, _| {
             match event {
                 Event::Mapping(mapping) => {
                     summary.add(mapping, session.geometry.page_shift());
@@ -55,36 +79,34 @@ pub fn run(args: &DumpArgs) -> Result<Answer> {
                 Event::Hole { .. } | Event::NotPresent { .. } => {}
             }
             Ok(())
-        })?;
-        merger.flush().map_or(Ok(()), |merged| printer.record(&merged))?;
+        });
+        let flushed = merger.flush().map_or(Ok(()), |merged| printer.record(&merged));
+        walked?;
+        flushed?;
     }
     bar.finish_and_clear();
-    printer.close(&summary)?;
-    if let Some((problem, count)) = &summary.incomplete {
-        let more = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
-        notice(&args.output, &format!("incomplete: {}{more}", describe(problem)));
-    }
-    Ok(Answer::Yes)
+    Ok(())
 }
 
 /// The ranges to walk with their roots: those asked for, or all that each root translates.
-fn ranges(session: &Session, asked: &[AddressRange]) -> Result<Vec<(Root, VaRange)>> {
+fn ranges(session: &Session, asked: &[VaRange]) -> Result<Vec<(Root, VaRange)>> {
     if asked.is_empty() {
         let whole = session.roots.iter().filter_map(|root| Some((*root, session.tables(*root).whole()?)));
         return Ok(whole.collect());
     }
     let mut ranges = Vec::new();
-    for AddressRange { start, len } in asked {
-        let range = VaRange::new(VirtAddr(*start), *len);
+    for range in asked {
         let before = ranges.len();
         for root in &session.roots {
-            let part = session.tables(*root).whole().zip(range).and_then(|(whole, range)| whole.intersect(range));
+            let part = session.tables(*root).whole().and_then(|whole| whole.intersect(*range));
             ranges.extend(part.map(|part| (*root, part)));
         }
         if ranges.len() == before {
             let halves: Vec<&str> = session.roots.iter().map(|root| root.half.name()).collect();
             let text = format!(
-                "--range {start:#x}+{len:#x}: no root translates it (there is one for: {}); give one with --root",
+                "--range {:#x}-{:#x}: no root translates it (there is one for: {}); give one with --root",
+                range.first.0,
+                range.end(),
                 halves.join(", ")
             );
             return Err(Fault::Usage(text).into());
@@ -117,12 +139,16 @@ impl Summary {
             "tables": self.tables,
             "pages": self.pages,
             "bytes": u64::try_from(self.bytes).unwrap_or(u64::MAX),
-            "complete": self.incomplete.is_none(),
+            "complete": self.reason().is_none(),
         });
-        if let Some((problem, _)) = &self.incomplete {
-            summary["reason"] = Value::String(problem.kind.reason().to_owned());
+        if let Some(reason) = self.reason() {
+            summary["reason"] = reason.into();
         }
         summary
+    }
+
+    fn reason(&self) -> Option<&'static str> {
+        self.stopped.or(self.incomplete.map(|(problem, _)| problem.kind.reason()))
     }
 }
 
@@ -155,44 +181,52 @@ pub fn flags(mapping: &Mapping) -> String {
 
 /// Prints records as they come.
 struct Printer<W> {
-    out: W,
-    format: Format,
+    form: Form<W>,
     page_shift: u32,
-    first: bool,
+}
+
+enum Form<W> {
+    Text(W),
+    Csv(W),
+    Json(ListDocument<W>),
 }
 
 impl<W: Write> Printer<W> {
-    fn open(&mut self) -> std::io::Result<()> {
-        match self.format {
-            Format::Text | Format::Jsonl => Ok(()),
-            Format::Json => write!(self.out, "{{\"schema\":\"{SCHEMA}\",\"mappings\":["),
+    fn open(mut out: W, format: Format, page_shift: u32) -> std::io::Result<Printer<W>> {
+        let form = match format {
+            Format::Text => Form::Text(out),
+            Format::Json | Format::Jsonl => {
+                Form::Json(ListDocument::open(out, Layout::of_records(format), "mappings")?)
+            }
             Format::Csv => {
                 let attrs = "write,user,exec,young,dirty,special,devmap,protnone,cont";
-                writeln!(self.out, "start,end,pa,pfn,level,size,raw,count,{attrs}")
+                writeln!(out, "start,end,pa,pfn,level,size,raw,count,{attrs}")?;
+                Form::Csv(out)
             }
-        }
+        };
+        Ok(Printer { form, page_shift })
     }
 
     fn record(&mut self, merged: &Merged) -> std::io::Result<()> {
         let Merged { mapping, count } = merged;
-        match self.format {
-            Format::Text => {
+        match &mut self.form {
+            Form::Text(out) => {
                 let bytes = size(mapping.range.bytes());
                 let (first, end) = (mapping.range.first, mapping.range.end());
                 let (pa, level) = (mapping.pa, mapping.level);
-                writeln!(self.out, "{first}-{end:#018x} {bytes:>7} {level} {pa} {}", flags(mapping))
+                writeln!(out, "{first}-{end:#018x} {bytes:>7} {level} {pa} {}", flags(mapping))
             }
-            Format::Csv => {
+            Form::Csv(out) => {
                 let (first, end) = (mapping.range.first.0, mapping.range.end());
                 let (pa, pfn) = (mapping.pa.0, mapping.pfn(self.page_shift).0);
                 let (level, bytes, raw) = (mapping.level, mapping.leaf_bytes, mapping.at.raw);
-                write!(self.out, "{first:#x},{end:#x},{pa:#x},{pfn:#x},{level},{bytes},{raw:#x},{count}")?;
+                write!(out, "{first:#x},{end:#x},{pa:#x},{pfn:#x},{level},{bytes},{raw:#x},{count}")?;
                 for (_, set) in mapping.attrs.named() {
-                    write!(self.out, ",{}", u8::from(set))?;
+                    write!(out, ",{}", u8::from(set))?;
                 }
-                writeln!(self.out)
+                writeln!(out)
             }
-            Format::Json | Format::Jsonl => self.json(&json!({
+            Form::Json(list) => list.item(&json!({
                 "start": hex(mapping.range.first.0),
                 "end": hex_end(mapping.range.end()),
                 "pa": hex(mapping.pa.0),
@@ -209,10 +243,10 @@ impl<W: Write> Printer<W> {
 
     /// A problem stands where its mappings would, in the forms that have a place for it.
     fn problem(&mut self, problem: &Problem) -> std::io::Result<()> {
-        match self.format {
-            Format::Text => writeln!(self.out, "! {}", describe(problem)),
-            Format::Csv => Ok(()),
-            Format::Json | Format::Jsonl => self.json(&json!({
+        match &mut self.form {
+            Form::Text(out) => writeln!(out, "! {}", describe(problem)),
+            Form::Csv(_) => Ok(()),
+            Form::Json(list) => list.item(&json!({
                 "problem": {
                     "reason": problem.kind.reason(),
                     "start": hex(problem.range.first.0),
@@ -226,30 +260,22 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    fn json(&mut self, record: &Value) -> std::io::Result<()> {
-        if self.format == Format::Json {
-            let comma = if self.first { "\n" } else { ",\n" };
-            self.first = false;
-            write!(self.out, "{comma}{record}")
-        } else {
-            writeln!(self.out, "{record}")
-        }
-    }
-
-    fn close(&mut self, summary: &Summary) -> std::io::Result<()> {
-        match self.format {
-            Format::Text => {
+    fn close(self, summary: &Summary) -> std::io::Result<()> {
+        match self.form {
+            Form::Text(mut out) => {
                 let (entries, pages, tables) = (summary.entries, summary.pages, summary.tables);
                 let bytes = size(summary.bytes);
-                writeln!(self.out, "{entries} leaves, {pages} pages, {bytes} mapped, {tables} tables")?;
+                writeln!(out, "{entries} leaves, {pages} pages, {bytes} mapped, {tables} tables")?;
+                if let Some(reason) = summary.stopped {
+                    writeln!(out, "! stopped early: {reason}")?;
+                }
+                out.flush()
             }
-            Format::Csv => {}
-            Format::Json => {
-                let complete = summary.incomplete.is_none();
-                writeln!(self.out, "\n],\"complete\":{complete},\"summary\":{}}}", summary.json())?;
+            Form::Csv(mut out) => out.flush(),
+            Form::Json(list) => {
+                let last = json!({ "summary": summary.json() });
+                list.close(summary.reason(), last.as_object().cloned().unwrap_or_default(), Some(&last))
             }
-            Format::Jsonl => writeln!(self.out, "{}", json!({ "summary": summary.json() }))?,
         }
-        self.out.flush()
     }
 }

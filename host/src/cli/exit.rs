@@ -55,8 +55,33 @@ pub fn code(result: anyhow::Result<Answer>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Nothing can be done about a closed stderr.
-    let _ = writeln!(io::stderr(), "ptwalk: {error:#}");
-    ExitCode::from(error.chain().find_map(code_of).unwrap_or(2))
+    let _ = writeln!(io::stderr(), "ptwalk: {}", text_of(&error));
+    ExitCode::from(number(&error))
+}
+
+fn number(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(code_of).unwrap_or(2)
+}
+
+/// Why a command ended early, as the last record of its output says it.
+pub fn reason(error: &anyhow::Error) -> &'static str {
+    match number(error) {
+        3 => "image",
+        4 => "plugin_refused",
+        5 => "plugin_trapped",
+        _ => "usage",
+    }
+}
+
+/// The error and its causes, without those that the text before them already quotes.
+fn text_of(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {

@@ -11,11 +11,11 @@ use ptwalk::walk::census::Census;
 use ptwalk::walk::{Event, walk_map};
 use ptwalk::zone::{Zone, file};
 use ptwalk_abi::{Level, VaRange, VirtAddr};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::args::{Format, GupArgs, ImageArgs};
+use super::args::{Format, GUP_PAGES_MAX, GupArgs, ImageArgs};
 use super::exit::Answer;
-use super::output::{document, hex, print_json, size, stdout};
+use super::output::{Layout, ListDocument, hex, size, stdout};
 use super::session::Session;
 
 /// Mapped ranges closer than this are shown as one: about the distance at which VMAs of one purpose lie.
@@ -50,9 +50,12 @@ fn one_call(
         Format::Text => print_text(&outcome, &zone, session.geometry.page_shift())?,
         Format::Csv => print_csv(&outcome.pages, &zone)?,
         format @ (Format::Json | Format::Jsonl) => {
-            let mut fields = json_of(&outcome, &zone);
-            fields["epoch"] = Value::String(epoch);
-            print_json(&document(fields), format)?;
+            let mut fields = Map::new();
+            fields.insert("requested".to_owned(), outcome.requested.into());
+            fields.insert("pinned".to_owned(), outcome.pages.len().into());
+            fields.insert("stop".to_owned(), stop_json(&outcome.stop));
+            fields.insert("epoch".to_owned(), epoch.into());
+            print_pages(outcome.pages.iter(), &zone, format, fields)?;
         }
     }
     Ok(Answer::new(i64::try_from(outcome.pages.len()).is_ok_and(|pinned| pinned == nr)))
@@ -77,13 +80,16 @@ fn stop_json(stop: &Stop) -> Value {
     })
 }
 
-fn json_of(outcome: &GupOutcome, zone: &Zone) -> Value {
-    json!({
-        "requested": outcome.requested,
-        "pinned": outcome.pages.len(),
-        "pages": outcome.pages.iter().map(|page| page_json(page, zone)).collect::<Vec<_>>(),
-        "stop": stop_json(&outcome.stop),
-    })
+/// Prints the document: pages as they come, because there may be millions, then the other fields.
+fn print_pages<'a>(
+    mut pages: impl Iterator<Item = &'a PinnedPage>,
+    zone: &Zone,
+    format: Format,
+    fields: Map<String, Value>,
+) -> std::io::Result<()> {
+    let mut list = ListDocument::open(stdout(), Layout::of_document(format), "pages")?;
+    pages.try_for_each(|page| list.item(&page_json(page, zone)))?;
+    list.close(None, fields, None)
 }
 
 fn print_csv(pages: &[PinnedPage], zone: &Zone) -> std::io::Result<()> {
@@ -166,7 +172,7 @@ fn survey(args: &GupArgs, zone: Option<Zone>, flags: FollFlags) -> Result<Answer
     let mut engine = session.engine(gup_queries(&session.geometry, flags.write))?;
     let mut calls = Vec::new();
     for (range, mapped) in areas {
-        let nr = i64::try_from(range.bytes() >> page_shift)?;
+        let nr = i64::try_from(range.bytes() >> page_shift)?.min(GUP_PAGES_MAX);
         let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, range.first, nr, flags)?;
         put_pages(&mut zone, &outcome.pages);
         calls.push(Call { range, mapped, outcome });
@@ -178,19 +184,17 @@ fn survey(args: &GupArgs, zone: Option<Zone>, flags: FollFlags) -> Result<Answer
             print_csv(&pages, &zone)?;
         }
         format @ (Format::Json | Format::Jsonl) => {
-            let mut fields = survey_json(&calls, &zone);
-            fields["epoch"] = Value::String(args.gup_epoch.to_string());
-            print_json(&document(fields), format)?;
+            let mut fields = survey_fields(&calls);
+            fields.insert("epoch".to_owned(), args.gup_epoch.to_string().into());
+            print_pages(calls.iter().flat_map(|call| &call.outcome.pages), &zone, format, fields)?;
         }
     }
     Ok(Answer::Yes)
 }
 
-fn survey_json(calls: &[Call], zone: &Zone) -> Value {
+fn survey_fields(calls: &[Call]) -> Map<String, Value> {
     let first_stop = calls.iter().map(|call| &call.outcome.stop).find(|stop| stop.reason != StopReason::Complete);
     let stop = first_stop.or(calls.last().map(|call| &call.outcome.stop));
-    let pages = calls.iter().flat_map(|call| &call.outcome.pages);
-    let pages: Vec<Value> = pages.map(|page| page_json(page, zone)).collect();
     let each = calls.iter().map(|call| {
         json!({
             "start": hex(call.range.first.0),
@@ -200,13 +204,14 @@ fn survey_json(calls: &[Call], zone: &Zone) -> Value {
             "stop": stop_json(&call.outcome.stop),
         })
     });
-    json!({
-        "requested": calls.iter().map(|call| call.outcome.requested).sum::<i64>(),
-        "pinned": pages.len(),
-        "pages": pages,
-        "stop": stop.map(stop_json),
-        "calls": each.collect::<Vec<_>>(),
-    })
+    let requested = calls.iter().map(|call| call.outcome.requested).sum::<i64>();
+    let pinned = calls.iter().map(|call| call.outcome.pages.len()).sum::<usize>();
+    Map::from_iter([
+        ("requested".to_owned(), requested.into()),
+        ("pinned".to_owned(), pinned.into()),
+        ("stop".to_owned(), stop.map_or(Value::Null, stop_json)),
+        ("calls".to_owned(), each.collect()),
+    ])
 }
 
 /// Pages of an outcome by the type of their device; ordinary memory has none.

@@ -7,15 +7,15 @@ use ptwalk::engine::Engine;
 use ptwalk::engine::sandbox::{Compiled, Mode};
 use ptwalk::number::parse_u64;
 use ptwalk::plugin;
-use ptwalk_abi::{Config, Extern, Helper, Level, MANIFEST_KEYS};
+use ptwalk_abi::{Config, Extern, Helper, Level, MANIFEST_KEYS, Signature};
 use ptwalk_verifier::diagram::{EntryLayout, Style};
 use ptwalk_verifier::validate::{Manifest, ValidPlugin};
 use ptwalk_verifier::verify::{LawSet, Outcome, Session, VerifiedPlugin, VerifyReport, verify};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::args::{Format, ListArgs, PluginCommand, PluginInspectArgs, PluginRunArgs};
-use super::exit::{Answer, Fault};
-use super::output::{document, hex, notice, print_json, stdout};
+use super::exit::{Answer, Fault, reason};
+use super::output::{Layout, ListDocument, csv_field, document, hex, notice, print_json, stdout};
 use super::session::stdin_lines;
 use super::verify::describe;
 
@@ -35,35 +35,50 @@ fn call(args: &PluginRunArgs) -> Result<Answer> {
     let helper = find_helper(&args.helper)?;
     let config = args.config.apply(Config::DEFAULT);
     let mut engine = Compiled::new(plugin, &config, Vec::new())?.instantiate(Mode::PerCall)?;
-    let format = args.output.format();
-    let mut calls = Vec::new();
-    let mut out = stdout();
-    for list in argument_lists(helper, &args.args) {
+    let mut lists = argument_lists(helper, &args.args);
+    let mut call = |list: Result<Vec<u64>>| -> Result<(Vec<u64>, u64)> {
         let list = list?;
-        let mut padded = [0; 2];
-        padded[..list.len()].copy_from_slice(&list);
-        let result = engine.call(helper, padded)?;
-        let json = json!({ "helper": helper.name(), "args": list.iter().copied().map(hex).collect::<Vec<_>>(), "result": hex(result) });
-        match format {
-            Format::Text => {
+        let arg = |i: usize| list.get(i).copied().unwrap_or(0);
+        let result = engine.call(helper, [arg(0), arg(1)])?;
+        Ok((list, result))
+    };
+    let mut out = stdout();
+    match args.output.format() {
+        Format::Text => {
+            let decimal = matches!(helper.signature(), Signature::Count) || helper.signature().is_bool();
+            for list in lists {
+                let (list, result) = call(list)?;
                 let shown: Vec<String> = list.iter().map(|arg| format!("{arg:#018x}")).collect();
-                let decimal = helper.signature().is_bool() || list.is_empty();
                 let result = if decimal { result.to_string() } else { format!("{result:#018x}") };
                 writeln!(out, "{helper}({}) = {result}", shown.join(", "))?;
             }
-            Format::Csv => {
-                let shown: Vec<String> = list.iter().map(|arg| format!("{arg:#x}")).collect();
-                writeln!(out, "{helper},{},{result:#x}", shown.join(","))?;
+        }
+        Format::Csv => {
+            let names = ["arg0,", "arg1,"].iter().take(helper.signature().params().len()).copied();
+            writeln!(out, "helper,{}result", names.collect::<String>())?;
+            for list in lists {
+                let (list, result) = call(list)?;
+                let shown: String = list.iter().map(|arg| format!("{arg:#x},")).collect();
+                writeln!(out, "{helper},{shown}{result:#x}")?;
             }
-            Format::Json => calls.push(json),
-            Format::Jsonl => writeln!(out, "{json}")?,
+        }
+        format @ (Format::Json | Format::Jsonl) => {
+            let mut document = ListDocument::open(&mut out, Layout::of_records(format), "calls")?;
+            let called = lists.try_for_each(|list| {
+                let (list, result) = call(list)?;
+                let list: Vec<Value> = list.into_iter().map(hex).collect();
+                Ok(document.item(&json!({ "helper": helper.name(), "args": list, "result": hex(result) }))?)
+            });
+            let mut fields = Map::new();
+            fields.insert("plugin".to_owned(), args.plugin.as_str().into());
+            fields.insert("engine".to_owned(), "sandbox".into());
+            // Where the output itself failed, closing it fails again, and the first failure is the one to tell.
+            let closed = document.close(called.as_ref().err().map(reason), fields, None);
+            called?;
+            closed?;
         }
     }
     out.flush()?;
-    if format == Format::Json {
-        let fields = json!({ "plugin": args.plugin, "engine": "sandbox", "calls": calls });
-        print_json(&document(fields), format)?;
-    }
     Ok(Answer::Yes)
 }
 
@@ -83,8 +98,11 @@ fn argument_lists(helper: Helper, args: &[String]) -> Box<dyn Iterator<Item = Re
     if args.iter().all(|arg| arg != "-") || args.len() != 1 {
         return Box::new(std::iter::once(parse_arguments(helper, args.iter().map(String::as_str))));
     }
-    let lines = stdin_lines().filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()));
-    Box::new(lines.map(move |line| parse_arguments(helper, line?.split([' ', '\t', ',']).filter(|s| !s.is_empty()))))
+    Box::new(stdin_lines().map(move |line| {
+        let (number, text) = line?;
+        let texts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
+        parse_arguments(helper, texts).with_context(|| format!("stdin, line {number}"))
+    }))
 }
 
 fn parse_arguments<'a>(helper: Helper, texts: impl Iterator<Item = &'a str>) -> Result<Vec<u64>> {
@@ -93,7 +111,8 @@ fn parse_arguments<'a>(helper: Helper, texts: impl Iterator<Item = &'a str>) -> 
     let signature = helper.signature();
     let wanted = signature.params().len();
     if values.len() != wanted {
-        let text = format!("{helper} takes {wanted} arguments, {signature}, and {} were given", values.len());
+        let plural = if wanted == 1 { "" } else { "s" };
+        let text = format!("{helper} takes {wanted} argument{plural}, {signature}; {} given", values.len());
         return Err(Fault::Usage(text).into());
     }
     Ok(values)
@@ -119,7 +138,7 @@ fn inspect(args: &PluginInspectArgs) -> Result<Answer> {
         notice(&args.output, &format!("drawn into {}", path.display()));
     }
     match args.output.format() {
-        Format::Text | Format::Csv => {
+        Format::Text => {
             let mut out = stdout();
             print_plugin(&mut out, &plugin)?;
             print_forms(&mut out, &report, &config)?;
@@ -127,6 +146,11 @@ fn inspect(args: &PluginInspectArgs) -> Result<Answer> {
                 writeln!(out, "\n{} entry:\n{}", args.level, layout.draw(100, Style::Box))?;
             }
             out.flush()?;
+        }
+        Format::Csv => {
+            let rows: Vec<_> =
+                plugin.exports().keys().map(|h| (h.name(), h.signature().to_string(), h.op().doc())).collect();
+            print_csv(&rows, ["name", "signature", "doc"])?;
         }
         format @ (Format::Json | Format::Jsonl) => {
             let mut fields = plugin_json(&args.plugin, &plugin);
@@ -228,26 +252,31 @@ fn list(args: &ListArgs) -> Result<Answer> {
     print_rows(args, &rows, "plugins", ["name", "about", "sha256"])
 }
 
-fn print_rows(args: &ListArgs, rows: &[(&str, String, &str)], list: &str, keys: [&str; 3]) -> Result<Answer> {
+fn print_csv(rows: &[(&str, String, &str)], keys: [&str; 3]) -> std::io::Result<()> {
     let mut out = stdout();
+    writeln!(out, "{}", keys.join(","))?;
+    for (name, text, doc) in rows {
+        writeln!(out, "{},{},{}", csv_field(name), csv_field(text), csv_field(doc))?;
+    }
+    out.flush()
+}
+
+fn print_rows(args: &ListArgs, rows: &[(&str, String, &str)], list: &str, keys: [&str; 3]) -> Result<Answer> {
     match args.output.format() {
         Format::Text => {
+            let mut out = stdout();
             let width = rows.iter().map(|(name, _, _)| name.len()).max().unwrap_or(0);
             let second = rows.iter().map(|(_, text, _)| text.len()).max().unwrap_or(0);
             for (name, text, doc) in rows {
                 writeln!(out, "{name:width$}  {text:second$}  {doc}")?;
             }
+            out.flush()?;
         }
-        Format::Csv => {
-            for (name, text, doc) in rows {
-                writeln!(out, "{name},{text},\"{doc}\"")?;
-            }
-        }
+        Format::Csv => print_csv(rows, keys)?,
         format @ (Format::Json | Format::Jsonl) => {
             let row = |(name, text, doc): &(&str, String, &str)| json!({ keys[0]: name, keys[1]: text, keys[2]: doc });
             print_json(&document(json!({ list: rows.iter().map(row).collect::<Vec<_>>() })), format)?;
         }
     }
-    out.flush()?;
     Ok(Answer::Yes)
 }

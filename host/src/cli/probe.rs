@@ -3,19 +3,20 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ptwalk::probe::{Finding, Probe, Unknown};
+use ptwalk::probe::{CandidateRoot, Finding, Probe, Unknown};
 use ptwalk_abi::{Extern, KVersion};
 use serde_json::{Value, json};
 
 use super::args::{Format, ProbeArgs};
 use super::exit::Answer;
-use super::output::{document, hex, print_json, stdout};
+use super::output::{csv_field, document, hex, print_json, stdout};
 
 pub fn run(args: &ProbeArgs) -> Result<Answer> {
     let image = super::session::open(&args.image)?;
     let probe = Probe::new(&image);
     match args.output.format() {
-        Format::Text | Format::Csv => print_text(&probe)?,
+        Format::Text => print_text(&probe)?,
+        Format::Csv => print_csv(&probe)?,
         format @ (Format::Json | Format::Jsonl) => print_json(&document(json_of(&probe)), format)?,
     }
     Ok(Answer::new(!probe.roots.is_empty()))
@@ -43,6 +44,25 @@ fn print_text(probe: &Probe) -> std::io::Result<()> {
     }
     for Unknown { what, flag } in &probe.unknowns {
         writeln!(out, "unknown: {what}  (say it with {flag})")?;
+    }
+    out.flush()
+}
+
+fn print_csv(probe: &Probe) -> std::io::Result<()> {
+    let mut out = stdout();
+    writeln!(out, "kind,name,value,evidence")?;
+    let mut line = |fields: [&str; 4]| writeln!(out, "{}", fields.map(csv_field).join(","));
+    if let Some((arch, evidence)) = &probe.arch {
+        line(["architecture", "", arch, evidence])?;
+    }
+    for finding in &probe.findings {
+        line(["config", finding.key.name(), &finding.value.to_string(), &finding.evidence])?;
+    }
+    for CandidateRoot { root, name, evidence } in &probe.roots {
+        line(["root", &format!("{name} ({} half)", root.half), &format!("{:#x}", root.pa.0), evidence])?;
+    }
+    for Unknown { what, flag } in &probe.unknowns {
+        line(["unknown", what, "", flag])?;
     }
     out.flush()
 }

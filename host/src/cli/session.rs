@@ -3,16 +3,17 @@
 //! What the image says is used where the command line says nothing, and is printed on stderr; where neither says enough,
 //! the command refuses and names the flag.
 
+use std::io::{BufRead, Read};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ptwalk::engine::Query;
 use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
-use ptwalk::probe::Probe;
+use ptwalk::probe::{CandidateRoot, Probe, Unknown};
 use ptwalk::walk::{Root, TableSet};
-use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig, VirtAddr};
+use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig};
 use ptwalk_verifier::validate::ValidPlugin;
 
 use super::args::{ImageArgs, OutputArgs, TableArgs};
@@ -56,6 +57,13 @@ impl Session {
                 config.get(Extern::VA_BITS),
             ),
         );
+        if output.verbose {
+            let settings = plugin.imports().iter().map(|key| format!("{key}={}", config.get(*key)));
+            notice(output, &format!("configuration {}", settings.collect::<Vec<_>>().join(",")));
+            for Unknown { what, flag } in &probe.unknowns {
+                notice(output, &format!("the image does not say: {what} ({flag})"));
+            }
+        }
         for root in &roots {
             let name = probe.roots.iter().find(|candidate| candidate.root == *root).map_or("", |found| found.name);
             notice(output, format!("root {} ({} half) {name}", root.pa, root.half).trim_end());
@@ -78,16 +86,28 @@ impl Session {
         TableSet { image: &self.image, geometry: &self.geometry, root }
     }
 
-    /// The root that translates `va`: the first of the half in which it lies.
-    pub fn root_for(&self, va: VirtAddr) -> Option<Root> {
-        let half = self.geometry.half_of(va)?;
-        self.roots.iter().copied().find(|root| root.half == half)
+    /// The one root that translates a half.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] where several do: none of them is picked silently.
+    pub fn root_of(&self, half: Half) -> Result<Option<Root>> {
+        let mut roots = self.roots.iter().copied().filter(|root| root.half == half);
+        let first = roots.next();
+        match (first, roots.next()) {
+            (Some(first), Some(second)) if first != second => {
+                let text = format!(
+                    "two roots for the {half} half, {} and {}: give one, or say with --half which half each translates",
+                    first.pa, second.pa
+                );
+                Err(Fault::Usage(text).into())
+            }
+            _ => Ok(first),
+        }
     }
 
     /// The root of the lower half, which user addresses need.
     pub fn user_root(&self) -> Result<Root> {
-        let lower = self.roots.iter().copied().find(|root| root.half == Half::Lower);
-        lower.ok_or_else(|| {
+        self.root_of(Half::Lower)?.ok_or_else(|| {
             let text = "no root table for user addresses: give the process's with --root PA";
             Fault::Ambiguous(text.to_owned()).into()
         })
@@ -130,6 +150,11 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
             let text = "the image does not say where its root table is: give it with --root PA [--half upper]";
             return Err(Fault::Ambiguous(text.to_owned()).into());
         }
+        if let Some(candidate) = probe.roots.iter().find(|candidate| !aligned(candidate.root, geometry)) {
+            let CandidateRoot { root, evidence, .. } = candidate;
+            let text = format!("{} cannot be a root table ({evidence}): give the right one with --root PA", root.pa);
+            return Err(Fault::Ambiguous(text).into());
+        }
         return Ok(found);
     }
     let mut roots = Vec::new();
@@ -146,13 +171,44 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
         let text = format!("the architecture has no {} half", root.half);
         return Err(Fault::Usage(text).into());
     }
-    if let Some(root) = roots.iter().find(|root| root.pa.0 % 8 != 0) {
-        return Err(Fault::Usage(format!("--root {}: a table is aligned to its entries of 8 bytes", root.pa)).into());
+    if let Some(root) = roots.iter().find(|root| !aligned(**root, geometry)) {
+        let bytes = geometry.slots()[0].table_bytes();
+        let text = format!(
+            "--root {}: a root table of {bytes} bytes is aligned to its size (the base register may hold more than the \
+             address: an ASID above it, flags below)",
+            root.pa
+        );
+        return Err(Fault::Usage(text).into());
     }
     Ok(roots)
 }
 
-/// Reads the lines of stdin, for arguments given as `-`.
-pub fn stdin_lines() -> impl Iterator<Item = std::io::Result<String>> {
-    std::io::stdin().lines()
+/// Whether a root table can lie there: every base register wants the table aligned to its size.
+fn aligned(root: Root, geometry: &Geometry) -> bool {
+    root.pa.0.is_multiple_of(geometry.slots()[0].table_bytes().max(8))
+}
+
+/// Bytes that a line of stdin may have.
+const LINE_BYTES_MAX: u64 = 4096;
+
+/// The lines of stdin that are not blank, for arguments given as `-`, each with its number.
+///
+/// An item is an error where a line is too long or is no text; nothing is read after it.
+pub fn stdin_lines() -> impl Iterator<Item = Result<(usize, String)>> {
+    let mut input = std::io::stdin().lock();
+    let mut failed = false;
+    let mut read = move || -> Result<Option<String>> {
+        let mut line = Vec::new();
+        let bytes = (&mut input).take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut line)?;
+        if bytes as u64 > LINE_BYTES_MAX {
+            return Err(Fault::Usage(format!("longer than {LINE_BYTES_MAX} bytes")).into());
+        }
+        Ok(if bytes == 0 { None } else { Some(String::from_utf8(line)?) })
+    };
+    let lines =
+        std::iter::from_fn(move || if failed { None } else { read().inspect_err(|_| failed = true).transpose() });
+    lines.enumerate().filter_map(|(i, line)| match line {
+        Ok(line) if line.trim().is_empty() => None,
+        line => Some(line.map(|line| (i + 1, line)).with_context(|| format!("stdin, line {}", i + 1))),
+    })
 }

@@ -2,16 +2,16 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ptwalk::engine::Engine;
 use ptwalk::engine::query::walk_queries;
 use ptwalk::walk::{Event, Mapping, Passed, Problem, walk_map};
 use ptwalk_abi::{Helper, Level, VaRange, VirtAddr};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::args::{Format, WalkArgs, parse_va};
-use super::exit::{Answer, Fault};
-use super::output::{document, hex, print_json, size, stdout};
+use super::exit::{Answer, Fault, reason};
+use super::output::{Layout, ListDocument, hex, size, stdout};
 use super::session::{Session, stdin_lines};
 
 /// What became of one address.
@@ -30,24 +30,32 @@ enum End {
 pub fn run(args: &WalkArgs) -> Result<Answer> {
     let session = Session::open(&args.image, &args.tables, &args.output)?;
     let mut engine = session.engine(walk_queries(&session.geometry))?;
-    let mut walks = Vec::new();
+    let addresses = addresses(&args.addresses);
     let mut all_mapped = true;
-    let format = args.output.format();
-    let mut out = stdout();
-    for va in addresses(&args.addresses) {
-        let walk = translate(&session, &mut engine, va?)?;
+    let mut translate = |va| -> Result<Translation> {
+        let walk = translate(&session, &mut engine, va)?;
         all_mapped &= matches!(walk.end, End::Mapped(_));
-        match format {
-            Format::Text => print_text(&mut out, &session, &walk)?,
-            Format::Json => walks.push(json_of(&session, &walk)),
-            Format::Jsonl => writeln!(out, "{}", json_of(&session, &walk))?,
-            Format::Csv => print_csv(&mut out, &walk)?,
+        Ok(walk)
+    };
+    let mut out = stdout();
+    match args.output.format() {
+        Format::Text => addresses.into_iter().try_for_each(|va| print_text(&mut out, &session, &translate(va?)?))?,
+        Format::Csv => {
+            writeln!(out, "va,pa,level,raw,stop")?;
+            addresses.into_iter().try_for_each(|va| print_csv(&mut out, &translate(va?)?))?;
+        }
+        format @ (Format::Json | Format::Jsonl) => {
+            let mut list = ListDocument::open(&mut out, Layout::of_records(format), "walks")?;
+            let mut walk = |va: Result<VirtAddr>| Ok(list.item(&json_of(&session, &translate(va?)?))?);
+            let walked = addresses.into_iter().try_for_each(&mut walk);
+            let reason = walked.as_ref().err().map(reason);
+            // Where the output itself failed, closing it fails again, and the first failure is the one to tell.
+            let closed = list.close(reason, Map::new(), None);
+            walked?;
+            closed?;
         }
     }
     out.flush()?;
-    if format == Format::Json {
-        print_json(&document(json!({ "complete": true, "walks": walks })), format)?;
-    }
     Ok(Answer::new(all_mapped))
 }
 
@@ -57,8 +65,11 @@ fn addresses(texts: &[String]) -> impl Iterator<Item = Result<VirtAddr>> {
         if text != "-" {
             return Box::new(std::iter::once(parse(text)));
         }
-        let lines = stdin_lines().filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()));
-        Box::new(lines.map(move |line| parse(line?.trim())))
+        let lines = stdin_lines();
+        Box::new(lines.map(move |line| {
+            let (number, text) = line?;
+            parse(text.trim()).with_context(|| format!("stdin, line {number}"))
+        }))
     })
 }
 
@@ -73,7 +84,7 @@ fn translate(session: &Session, engine: &mut impl Engine, va: VirtAddr) -> Resul
     let Some(half) = session.geometry.half_of(plain) else {
         return Ok(Translation { va, trail: Vec::new(), end: stopped("not_canonical") });
     };
-    let Some(root) = session.root_for(plain) else {
+    let Some(root) = session.root_of(half)? else {
         let text = format!("no root table for the {half} half, where {va} lies: give it with --root PA --half {half}");
         return Err(Fault::Ambiguous(text).into());
     };
@@ -153,7 +164,21 @@ fn json_of(session: &Session, walk: &Translation) -> Value {
             if let Some((kind, offset)) = swap {
                 stop["swap"] = json!({ "type": kind, "offset": offset });
             }
-            json!({ "va": hex(walk.va.0), "mapped": false, "present": false, "trail": trail, "stop": stop })
+            json!({
+                "va": hex(walk.va.0),
+                "mapped": false,
+                // A bad entry is present, and so is one that leads back to a table above it.
+                "present": matches!(*reason, "bad" | "cycle"),
+                "level": null,
+                "size": null,
+                "pa": null,
+                "pfn": null,
+                "raw": null,
+                "attrs": null,
+                "effective": null,
+                "trail": trail,
+                "stop": stop,
+            })
         }
     }
 }

@@ -10,7 +10,7 @@
 
 mod range;
 
-use ptwalk_abi::{Geometry, Helper, KVersion, Level, Pfn, VaRange, VirtAddr};
+use ptwalk_abi::{Helper, KVersion, Level, Pfn, VaRange, VirtAddr};
 
 use crate::engine::Engine;
 use crate::walk::{TableSet, WalkError, descend};
@@ -162,7 +162,7 @@ pub fn get_user_pages_fast<E: Engine + ?Sized>(
     if nr <= 0 {
         return Ok(refused(StopReason::Complete));
     }
-    let Some(range) = user_range(geometry, start, nr) else { return Ok(refused(StopReason::AccessOk)) };
+    let Some(range) = user_range(tables, start, nr) else { return Ok(refused(StopReason::AccessOk)) };
     let mut walk = range::GupWalk::new(tables, zone, flags);
     descend(engine, tables, range, &mut walk)?;
     let (pages, stop) = walk.finish();
@@ -171,14 +171,17 @@ pub fn get_user_pages_fast<E: Engine + ?Sized>(
     Ok(GupOutcome { requested: nr, pages, stop })
 }
 
-/// `access_ok(start, nr << PAGE_SHIFT)`: the range, if it is user memory and does not wrap.
-fn user_range(geometry: &Geometry, start: VirtAddr, nr: i64) -> Option<VaRange> {
+/// `access_ok(start, nr << PAGE_SHIFT)`: the range, if it is user memory, does not wrap, and is what the root translates.
+fn user_range(tables: &TableSet<'_>, start: VirtAddr, nr: i64) -> Option<VaRange> {
+    let geometry = tables.geometry;
     let len = u64::try_from(nr).ok()?.checked_mul(1 << geometry.page_shift())?;
     let end = start.0.checked_add(len)?;
     if end > geometry.task_size_max() {
         return None;
     }
-    VaRange::new(start, len)
+    let range = VaRange::new(start, len)?;
+    let whole = tables.whole()?;
+    (whole.contains(range.first) && whole.contains(range.last)).then_some(range)
 }
 
 /// `put_page` for every page: gives back what [`get_user_pages_fast`] took.

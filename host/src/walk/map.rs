@@ -208,7 +208,9 @@ pub fn walk_map<E: Engine + ?Sized>(
     range: VaRange,
     sink: &mut Sink<'_>,
 ) -> Result<(), WalkError> {
-    let smallest_table = tables.geometry.slots().iter().map(|slot| slot.table_bytes()).min().unwrap_or(8);
+    // The root may have as few as two entries, but there is one of it.
+    let below_root = tables.geometry.slots().get(1..).unwrap_or_default();
+    let smallest_table = below_root.iter().map(|slot| slot.table_bytes()).min().unwrap_or(8);
     let budget = (tables.image.held_bytes() / smallest_table + 64).saturating_mul(VISITS_PER_FRAME);
     let perms_known = Helper::find(Level::Pte, Op::MmuPerms).is_some_and(|helper| engine.has(helper));
     let upper_half = tables.root.half == Half::Upper;

@@ -128,8 +128,12 @@ pub fn read(path: &Path) -> Result<Zone, ZoneError> {
     let name = path.display().to_string();
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(|cause| ZoneError::Io { path: name.clone(), cause })?;
-    let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
-    read.map_err(|cause| ZoneError::Io { path: name.clone(), cause })?;
+    // One byte more than the limit, so that what is too large is refused and not cut short.
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    let bytes = read.map_err(|cause| ZoneError::Io { path: name.clone(), cause })? as u64;
+    if bytes > FILE_BYTES_MAX {
+        return Err(ZoneError::TooLarge { path: name, max: FILE_BYTES_MAX });
+    }
     parse(&text, &name)
 }
 
@@ -159,6 +163,21 @@ mod tests {
         assert_eq!(zone.refcount(Pfn(0x80001)), 0);
         assert_eq!(zone.compound_head(Pfn(0xc01ff)), Pfn(0xc0000));
         assert_eq!(zone.compound_head(Pfn(0xc0200)), Pfn(0xc0200));
+    }
+
+    /// A file cut at the limit would lose ranges without a word: comments up to the limit, and one range beyond it.
+    #[test]
+    fn a_file_beyond_the_limit_is_refused_and_not_cut_short() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("large.toml");
+        let line = "#".repeat(63) + "\n";
+        let mut text = line.repeat(usize::try_from(FILE_BYTES_MAX / 64)?);
+        std::fs::write(&path, &text)?;
+        assert!(read(&path).is_ok_and(|zone| zone.pgmaps().next().is_none()), "the limit itself");
+        text.push_str("[[page]]\npfn = \"0x1\"\nrefcount = 0\n");
+        std::fs::write(&path, &text)?;
+        assert!(matches!(read(&path), Err(ZoneError::TooLarge { .. })));
+        Ok(())
     }
 
     #[test]

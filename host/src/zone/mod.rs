@@ -7,7 +7,7 @@
 
 pub mod file;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use ptwalk_abi::{Pfn, PhysAddr};
@@ -75,10 +75,12 @@ pub struct PgmapId(usize);
 #[derive(Clone, Debug, Default)]
 pub struct Zone {
     pgmaps: Vec<DevPagemap>,
+    /// By first byte, so that registering and finding one of many stays cheap.
+    by_start: BTreeMap<PhysAddr, PgmapId>,
     pgmap_refs: Vec<u64>,
     page_refs: HashMap<Pfn, i64>,
-    /// First frame of a compound page and its order, ascending.
-    compounds: Vec<(Pfn, u32)>,
+    /// Order of a compound page, by its first frame.
+    compounds: BTreeMap<Pfn, u32>,
     /// Entries that change between the first look and the recheck: physical address of the entry, new value.
     changes: HashMap<PhysAddr, u64>,
 }
@@ -93,9 +95,12 @@ impl Zone {
         if start >= end {
             return Err(ZoneError::Empty { start, end });
         }
-        if let Some(other) = self.pgmaps.iter().find(|other| other.start < end && start < other.end) {
+        // Registered ranges do not overlap, so the last that starts below `end` is the only one that can.
+        let before = self.by_start.range(..end).next_back().map(|(_, id)| self.pgmap(*id));
+        if let Some(other) = before.filter(|other| start < other.end) {
             return Err(ZoneError::Overlap { start, end, other_start: other.start, other_end: other.end });
         }
+        self.by_start.insert(start, PgmapId(self.pgmaps.len()));
         self.pgmaps.push(pgmap);
         self.pgmap_refs.push(0);
         Ok(())
@@ -112,16 +117,16 @@ impl Zone {
     /// [`ZoneError::Compound`] where the order is absurd, the head not aligned to it, or the frames taken.
     pub fn add_compound(&mut self, head: Pfn, order: u32) -> Result<(), ZoneError> {
         let fits = order < 40 && head.0 & ((1u64 << order) - 1) == 0;
-        let taken = |(other, other_order): &(Pfn, u32)| {
-            let (start, end) = (u128::from(head.0), u128::from(head.0) + (1u128 << order));
-            let (other, other_end) = (u128::from(other.0), u128::from(other.0) + (1u128 << other_order));
-            start < other_end && other < end
-        };
-        if !fits || self.compounds.iter().any(taken) {
+        if !fits {
             return Err(ZoneError::Compound { head, order });
         }
-        let place = self.compounds.partition_point(|(other, _)| *other < head);
-        self.compounds.insert(place, (head, order));
+        // Compound pages do not overlap, so the last that starts within or below this one is the only one that can.
+        let last = Pfn(head.0 | ((1u64 << order) - 1));
+        let before = self.compounds.range(..=last).next_back();
+        if before.is_some_and(|(other, other_order)| other.0 | ((1u64 << other_order) - 1) >= head.0) {
+            return Err(ZoneError::Compound { head, order });
+        }
+        self.compounds.insert(head, order);
         Ok(())
     }
 
@@ -153,7 +158,8 @@ impl Zone {
 
     /// The pgmap whose range holds a frame, live or not, without taking a reference.
     pub fn find(&self, pa: PhysAddr) -> Option<PgmapId> {
-        self.pgmaps.iter().position(|pgmap| pgmap.start <= pa && pa < pgmap.end).map(PgmapId)
+        let (_, id) = self.by_start.range(..=pa).next_back()?;
+        (pa < self.pgmap(*id).end).then_some(*id)
     }
 
     /// `get_dev_pagemap(pfn, cached)` (kernel/memremap.c, v5.3): the cached pgmap, whose reference is kept, if it holds
@@ -180,9 +186,8 @@ impl Zone {
 
     /// `compound_head`: the first frame of the compound page that holds `pfn`, or `pfn`.
     pub fn compound_head(&self, pfn: Pfn) -> Pfn {
-        let after = self.compounds.partition_point(|(head, _)| *head <= pfn);
-        match after.checked_sub(1).map(|i| self.compounds[i]) {
-            Some((head, order)) if pfn.0 - head.0 < 1 << order => head,
+        match self.compounds.range(..=pfn).next_back() {
+            Some((head, order)) if pfn.0 - head.0 < 1 << order => *head,
             _ => pfn,
         }
     }
@@ -252,6 +257,14 @@ pub enum ZoneError {
         path: String,
         /// What the system said.
         cause: std::io::Error,
+    },
+    /// A file larger than any that makes sense.
+    #[error("{path}: larger than {max} bytes")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// Bytes that are read.
+        max: u64,
     },
     /// A file that is not what it should be.
     #[error("{path}: {cause}")]
