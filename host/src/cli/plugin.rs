@@ -130,7 +130,8 @@ fn inspect(args: &PluginInspectArgs) -> Result<Answer> {
     let layout = outcome.verified().map(|verified| layout(verified, args.level));
     if let Some(path) = &args.svg {
         let Some(layout) = &layout else {
-            let text = format!("--svg: {} is not verified, so there is nothing to draw (ptwalk verify says why)", args.plugin);
+            let text =
+                format!("--svg: {} is not verified, so there is nothing to draw (ptwalk verify says why)", args.plugin);
             return Err(Fault::Usage(text).into());
         };
         let title = format!("{} of {}, {}", args.level, args.plugin, describe(&config));

@@ -127,9 +127,12 @@ fn count_laws(report: &VerifyReport, counts: &mut BTreeMap<String, usize>) {
 }
 
 fn shown_counts(counts: &BTreeMap<String, usize>) -> String {
-    let proved: usize = counts.iter().filter(|(key, _)| key.starts_with("proved by")).map(|(_, count)| count).sum();
-    let parts = counts.iter().map(|(key, count)| format!("{count} {key}"));
-    format!("{proved} proved: {}", parts.collect::<Vec<_>>().join(", "))
+    let (proved, others): (Vec<_>, Vec<_>) = counts.iter().partition(|(key, _)| key.starts_with("proved by "));
+    let total: usize = proved.iter().map(|(_, count)| *count).sum();
+    let by = proved.iter().map(|(key, count)| format!("{} {count}", key.trim_start_matches("proved by ")));
+    let by = by.collect::<Vec<_>>().join(", ");
+    let others = others.iter().map(|(key, count)| format!(", {count} {key}"));
+    format!("{total} proved ({by}){}", others.collect::<String>())
 }
 
 fn print_errors(args: &VerifyArgs, report: &VerifyReport) -> std::io::Result<()> {
@@ -140,7 +143,7 @@ fn print_errors(args: &VerifyArgs, report: &VerifyReport) -> std::io::Result<()>
     let verdict = format!("{:?}", report.verdict).to_uppercase();
     writeln!(out, "{verdict} {}", report.plugin)?;
     for error in &report.errors {
-        write!(out, "{error}")?;
+        writeln!(out, "{error}")?;
     }
     if report.omitted > 0 {
         writeln!(out, "… and {} more", report.omitted)?;
@@ -212,7 +215,8 @@ fn receipt(
     let receipt = Receipt::of(report, laws);
     match std::fs::read_to_string(path) {
         Ok(text) => {
-            let old: Receipt = serde_json::from_str(&text).with_context(|| format!("{} is no receipt", path.display()))?;
+            let old: Receipt =
+                serde_json::from_str(&text).with_context(|| format!("{} is no receipt", path.display()))?;
             let mut differences: Vec<String> =
                 old.check(plugin.bytes(), config, laws).iter().map(ToString::to_string).collect();
             if differences.is_empty() && old != receipt {
@@ -244,12 +248,7 @@ struct Collected {
     times: Vec<(Duration, Config)>,
 }
 
-fn all_configs(
-    args: &VerifyArgs,
-    spec: &str,
-    plugin: &Arc<ValidPlugin>,
-    laws: &LawSet,
-) -> Result<(bool, Value)> {
+fn all_configs(args: &VerifyArgs, spec: &str, plugin: &Arc<ValidPlugin>, laws: &LawSet) -> Result<(bool, Value)> {
     let session = Session::new(plugin).map_err(|rejection| anyhow::anyhow!("{rejection}"))?;
     let matrix = Matrix::all();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -304,7 +303,10 @@ fn print_tally(args: &VerifyArgs, spec: &str, tally: &Tally, collected: &Collect
     let mut out = stdout();
     let verdict = if tally.passes() { "VERIFIED" } else { "REFUSED" };
     let Tally { verified, refused, unsupported } = tally;
-    writeln!(out, "{verdict} {spec}: {verified} configurations verified, {refused} refused, {unsupported} unsupported")?;
+    writeln!(
+        out,
+        "{verdict} {spec}: {verified} configurations verified, {refused} refused, {unsupported} unsupported"
+    )?;
     writeln!(out, "  laws: {}", shown_counts(&collected.counts))?;
     let quantiles = [0.5, 0.99, 1.0].map(|at| quantile(&collected.times, at));
     if let [Some((p50, _)), Some((p99, _)), Some((max, slowest))] = quantiles {
