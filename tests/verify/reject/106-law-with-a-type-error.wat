@@ -2,7 +2,7 @@
 ;; law: law made: forall x: u64. pte_mkold(x)
 ;; law: law undone: forall x: u64. pte_mkold(pte_mkyoung(x)) == x
 ;; expect: C892 at module
-;; message: 1:28: expected a condition, found a number: compare it with something
+;; message: 1:26: expected a condition, found a number: compare it with something
 ;; expect: C801 at module, export pte_mkyoung
 ;; message: law undone
 (module

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use super::*;
 
 mod arm64;
+mod axioms;
+mod misc;
+mod thread;
 
 fn repository() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
