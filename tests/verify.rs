@@ -629,6 +629,21 @@ fn the_four_refusals_read_well() {
     assert_eq!(text.replace(&externs.join(", "), "(every extern)"), include_str!("verify/119-four-refusals.txt"));
 }
 
+/// An error in a law file has a caret under the fault.
+#[test]
+fn errors_in_laws_are_pointed_at() {
+    let path = files("reject").into_iter().find(|path| path.ends_with("106b-law-with-wrong-arity.wat"));
+    let (_, case, _) = load(&path.expect("the case is there")).expect("the case is readable");
+    let laws = LawSet::with_file(&case.laws).expect("the host's laws are in order");
+    let excerpts: Vec<String> = laws.errors().iter().map(|error| error.excerpt()).collect();
+    assert_eq!(
+        excerpts,
+        ["law two: forall x: u64. pte_young(x, x)\n                        ^^^^^^^^^^^^^^^"],
+        "{:?}",
+        laws.errors()
+    );
+}
+
 /// Every stage must survive anything; the corpus is a good place to start from. Validation, which is fast, sees every
 /// mutant, and what it lets through is verified until [`MUTANTS_TIME`] has passed.
 #[test]
