@@ -1,4 +1,10 @@
-//! What several integration tests share: a native engine, and memory built from words.
+//! What several integration tests share: a native engine, memory built from words, ELF cores, random numbers, and the
+//! program itself.
+#![allow(dead_code, reason = "each test uses a part")]
+
+pub mod core;
+pub mod program;
+pub mod random;
 
 use std::collections::BTreeMap;
 
@@ -42,8 +48,11 @@ impl<A: Arch> Engine for Native<A> {
     }
 }
 
+/// `EM_AARCH64`.
+pub const AARCH64: u16 = 183;
+
 /// Physical memory as words; what is between them is zero.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Memory {
     words: BTreeMap<u64, u64>,
 }
@@ -53,6 +62,21 @@ impl Memory {
     pub fn store(&mut self, pa: u64, word: u64) {
         assert_eq!(pa % 8, 0, "entries are aligned");
         self.words.insert(pa, word);
+    }
+
+    /// An arm64 core that holds exactly the pages stored to.
+    pub(crate) fn core(&self, order: core::ByteOrder, page_bytes: u64) -> core::CoreBuilder {
+        let mut pages: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+        for (pa, word) in &self.words {
+            let page = pages.entry(pa & !(page_bytes - 1)).or_insert_with(|| vec![0; page_bytes as usize]);
+            let at = (pa & (page_bytes - 1)) as usize;
+            page[at..at + 8].copy_from_slice(&match order {
+                core::ByteOrder::Little => word.to_le_bytes(),
+                core::ByteOrder::Big => word.to_be_bytes(),
+            });
+        }
+        let core = core::CoreBuilder::new(order, AARCH64);
+        pages.iter().fold(core, |core, (pa, bytes)| core.load(*pa, bytes))
     }
 
     /// The bytes from the first page stored to, to the end of the last, and the address of the first.

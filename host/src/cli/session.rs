@@ -46,6 +46,7 @@ impl Session {
         for warning in plugin.warnings() {
             notice(output, &format!("plugin {spec}: {warning}"));
         }
+        let root_table = geometry.slots()[0];
         let version = KVersion::from_code(config.get(Extern::LINUX_VERSION_CODE));
         let told = if tables.plugin.config.kernel.is_some() { "--kernel" } else { told_by(&probe) };
         notice(
@@ -54,7 +55,7 @@ impl Session {
                 "plugin {spec}, kernel {version} ({told}), {} granule, {} levels, {}-bit VA",
                 super::output::size(1 << geometry.page_shift()),
                 geometry.slots().len(),
-                config.get(Extern::VA_BITS),
+                root_table.shift + root_table.entries.ilog2(),
             ),
         );
         if output.verbose {

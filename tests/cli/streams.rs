@@ -1,0 +1,114 @@
+//! Pipes: stdin, closed readers, and output that ends early.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::image::{CYCLE, Files, HOLE, KERNEL_PAGE, PAGE, ROOT};
+use crate::{ptwalk, ptwalk_with};
+
+#[test]
+fn walk_reads_addresses_from_stdin() {
+    let files = Files::new();
+    let image = files.user();
+    let stdin = format!("{PAGE}\n\n  {HOLE}  \n");
+    let run = ptwalk_with(&["walk", &image, "-", "--root", ROOT, "--format", "csv"], stdin.as_bytes()).exits(1);
+    assert_eq!(run.out.lines().count(), 3, "{}", run.out);
+    let both = ptwalk_with(&["walk", &image, PAGE, "-", "--root", ROOT, "--format", "csv"], b"0x403000").exits(1);
+    assert_eq!(both.out, run.out);
+    ptwalk_with(&["walk", &image, "-", "--root", ROOT], b"").exits(0).prints_nothing();
+}
+
+#[test]
+fn a_bad_line_is_named_by_its_number_and_ends_the_document() {
+    let files = Files::new();
+    let image = files.user();
+    let stdin = format!("{PAGE}\n\nffff\n{HOLE}\n");
+    let run = ptwalk_with(&["walk", &image, "-", "--root", ROOT, "--json"], stdin.as_bytes());
+    let run = run.exits(2).says(&["stdin, line 3", "`ffff` is not a number"]);
+    let document = run.document();
+    assert_eq!((&document["complete"], &document["reason"]), (&false.into(), &"usage".into()));
+    assert_eq!(document["walks"].as_array().map(Vec::len), Some(1), "what was walked is kept");
+    let run = ptwalk_with(&["walk", &image, "-", "--root", ROOT, "--format", "jsonl"], stdin.as_bytes()).exits(2);
+    let lines = run.lines();
+    assert_eq!(lines.last(), Some(&serde_json::json!({ "complete": false, "reason": "usage" })));
+    let run = ptwalk_with(&["plugin", "run", "arm64", "pte_same", "-", "--json"], b"1 2\n3\n").exits(2);
+    let run = run.says(&["stdin, line 2", "takes 2 arguments"]);
+    assert_eq!(run.document()["complete"], false);
+}
+
+#[test]
+fn a_line_without_end_is_refused_and_not_collected() {
+    let files = Files::new();
+    let image = files.user();
+    let endless = vec![b'1'; 1 << 20];
+    for args in [&["walk", &image, "-", "--root", ROOT][..], &["plugin", "run", "arm64", "pte_none", "-"]] {
+        ptwalk_with(args, &endless).exits(2).says(&["stdin, line 1", "longer than 4096 bytes"]);
+    }
+    ptwalk_with(&["walk", &image, "-", "--root", ROOT], b"\xff\xfe\n").exits(2).says(&["stdin, line 1", "utf-8"]);
+}
+
+/// Closes stdout after the first line, as `head -1` does.
+fn first_line(args: &[&str]) -> (String, Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ptwalk"));
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut line = String::new();
+    let mut reader = BufReader::with_capacity(64, child.stdout.take().expect("stdout is a pipe"));
+    reader.read_line(&mut line).expect("a line");
+    drop(reader);
+    let output = child.wait_with_output().expect("the program ends");
+    (line, output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_closed_pipe_is_silent() {
+    let files = Files::new();
+    // A pte table full of pages, so that the output is longer than any pipe holds.
+    let mut memory = crate::image::user_memory();
+    (0..512).for_each(|i| memory.store(0x4000 + i * 8, 0x00e8_0000_8000_0f53 + (i << 12)));
+    (0..512).filter(|i| *i != 2).for_each(|i| memory.store(0x3000 + i * 8, 0x4003));
+    let core = memory.core(crate::support::core::ByteOrder::Little, 4096).build();
+    let image = files.write("full.elf", &core);
+    let range = "0x0-0x40000000";
+    for format in ["text", "json", "jsonl", "csv"] {
+        let args = ["dump", &image, "--root", ROOT, "--range", range, "--format", format, "-q"];
+        let (line, code, err) = first_line(&args);
+        assert!(!line.is_empty());
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{format}");
+    }
+    for args in [&["gup", "--json", "-q"][..], &["plugin", "helpers"], &["--help"], &["plugin", "inspect", "arm64"]] {
+        let (_, code, err) = first_line(args);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_panic_and_no_success() {
+    let files = Files::new();
+    let image = files.user();
+    for args in
+        [&["walk", &image, PAGE, "--root", ROOT, "--json"][..], &["info", &image], &["dump", &image, "--root", ROOT]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has /dev/full");
+        let output = Command::new(env!("CARGO_BIN_EXE_ptwalk")).args(args).stdout(full).output().expect("runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_ne!(output.status.code(), Some(0), "{args:?}");
+        assert!(err.contains("No space left") && !err.contains("panicked"), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn data_is_on_stdout_and_all_else_on_stderr() {
+    let files = Files::new();
+    let image = files.kernel();
+    let run = ptwalk(&["dump", &image]).exits(0).says(&["plugin arm64", "root 0x0000000000010000"]);
+    assert!(!run.out.contains("plugin arm64"), "{}", run.out);
+    let image = files.user();
+    ptwalk(&["walk", &image, PAGE]).exits(3).prints_nothing();
+    ptwalk(&["walk", &image, "zz", "--root", ROOT]).exits(2).prints_nothing();
+    ptwalk(&["walk", &image, CYCLE, "--root", ROOT, "--kernel", "0.1"]).exits(2).prints_nothing();
+    // With half of the answers given, they stay.
+    let image = files.kernel();
+    let run = ptwalk(&["walk", &image, KERNEL_PAGE, "0x1000", "--format", "jsonl"]).exits(3).says(&["--half lower"]);
+    assert_eq!(run.lines()[1], serde_json::json!({ "complete": false, "reason": "image" }));
+}

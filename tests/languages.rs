@@ -1,0 +1,136 @@
+//! A plugin may come from any language: the same tables in C and in WAT, beside the one in Rust.
+//!
+//! They are for 4K and 48 bits as of v5.3. What they export must be what `arm64.wasm` answers, and walks through them
+//! must be equal event by event.
+
+mod support;
+
+use std::path::Path;
+
+use ptwalk::engine::Engine;
+use ptwalk::engine::query::walk_queries;
+use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::plugin;
+use ptwalk::sample;
+use ptwalk::walk::{Event, TableSet, walk_map};
+use ptwalk_abi::{Config, Extern, Helper, KVersion};
+use support::random::Random;
+
+type Failure = Box<dyn std::error::Error>;
+
+const PLUGINS: [&str; 2] = ["tests/plugins/c/arm64_4k.wasm", "tests/plugins/wat/arm64_4k.wat"];
+
+fn path(plugin: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(plugin).display().to_string()
+}
+
+/// The configurations that v5.3 with 4K and 48 bits has.
+fn configs() -> Vec<Config> {
+    let base = Config::DEFAULT.with(Extern::LINUX_VERSION_CODE, KVersion::new(5, 3, 0).code());
+    let off = [
+        Extern::TRANSPARENT_HUGEPAGE,
+        Extern::HUGETLB_PAGE,
+        Extern::NUMA_BALANCING,
+        Extern::ARCH_HAS_PTE_DEVMAP,
+        Extern::ARCH_HAS_PTE_SPECIAL,
+        Extern::ARM64_HW_AFDBM,
+    ];
+    let none = off.iter().fold(base, |config, key| config.with(*key, 0));
+    [base, none].into_iter().chain(off.map(|key| base.with(key, 0))).collect()
+}
+
+/// Words at the corners: each bit alone, each bit missing, every type in the low bits under every bit; and random ones.
+fn words() -> Vec<u64> {
+    let mut random = Random::new(0x5ca1_ab1e);
+    let mut words = vec![0, u64::MAX];
+    for bit in 0..64 {
+        words.extend([1 << bit, !(1 << bit)]);
+        words.extend((0..4).map(|low| 1 << bit | 0x00e8_0000_8000_0f50 | low));
+    }
+    words.extend((0..2000).map(|_| random.word()));
+    words.extend((0..500).map(|_| random.word() & random.word() & random.word()));
+    words
+}
+
+#[test]
+fn every_exported_helper_answers_as_the_plugin_in_rust() -> Result<(), Failure> {
+    let reference = plugin::load("arm64")?;
+    let words = words();
+    for name in PLUGINS {
+        let plugin = plugin::load(&path(name))?;
+        assert!(plugin.exports().len() >= 40, "{name} exports {} helpers", plugin.exports().len());
+        let mut calls = 0;
+        for config in configs() {
+            assert_eq!(Compiled::geometry(&plugin, &config)?, Compiled::geometry(&reference, &config)?, "{name}");
+            let mut theirs = Compiled::new(plugin.clone(), &config, Vec::new())?.instantiate(Mode::PerCall)?;
+            let mut ours = Compiled::new(reference.clone(), &config, Vec::new())?.instantiate(Mode::PerCall)?;
+            let mut random = Random::new(7);
+            for helper in plugin.exports().keys().copied() {
+                if !ours.has(helper) {
+                    return Err(format!("{name} exports {helper}, which arm64 does not have").into());
+                }
+                for word in &words {
+                    let second = if random.one_in(2) { 1 } else { random.word() };
+                    let args = [*word, second];
+                    let answers = [theirs.call(helper, args)?, ours.call(helper, args)?];
+                    assert_eq!(answers[0], answers[1], "{name}: {helper}({args:#x?}) under {config:?}");
+                    calls += 1;
+                }
+            }
+        }
+        println!("{name}: {calls} calls agree");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_they_leave_out_is_a_stub_in_the_plugin_in_rust_too() -> Result<(), Failure> {
+    // A helper that the kernel's walk asks for, and that is not exported, is answered by its stub: it must be one.
+    let reference = plugin::load("arm64")?;
+    let config = configs()[0];
+    let geometry = Compiled::geometry(&reference, &config)?;
+    let mut ours = Compiled::new(reference, &config, Vec::new())?.instantiate(Mode::PerCall)?;
+    for name in PLUGINS {
+        let plugin = plugin::load(&path(name))?;
+        let mut theirs = Compiled::new(plugin.clone(), &config, Vec::new())?.instantiate(Mode::PerCall)?;
+        let asked = walk_queries(&geometry).into_iter().flat_map(|query| query.facts).map(|source| source.helper);
+        let missing: Vec<Helper> = asked.filter(|helper| !plugin.has(*helper)).collect();
+        for helper in missing.iter().filter(|helper| theirs.has(**helper)) {
+            for word in words() {
+                let answers = [theirs.call(*helper, [word, 0])?, ours.call(*helper, [word, 0])?];
+                assert_eq!(answers[0], answers[1], "{name}: stub of {helper}({word:#x})");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_sample_walks_to_equal_events_through_each() -> Result<(), Failure> {
+    let image = sample::image()?;
+    let config = configs()[0];
+    let events = |spec: &str| -> Result<Vec<Event>, Failure> {
+        let plugin = plugin::load(spec)?;
+        let geometry = Compiled::geometry(&plugin, &config)?;
+        let tables = TableSet { image: &image, geometry: &geometry, root: sample::ROOT };
+        let mut engine = Compiled::new(plugin, &config, walk_queries(&geometry))?.instantiate(Mode::Batched)?;
+        let whole = tables.whole().ok_or("no lower half")?;
+        let mut events = Vec::new();
+        walk_map(&mut engine, &tables, whole, &mut |event, _| {
+            events.push(*event);
+            Ok(())
+        })?;
+        Ok(events)
+    };
+    let wanted = events("arm64")?;
+    let mappings = wanted.iter().filter(|event| matches!(event, Event::Mapping(_))).count();
+    assert!(mappings > 1000, "{mappings} mappings");
+    for name in PLUGINS {
+        let found = events(&path(name))?;
+        let differ = wanted.iter().zip(&found).find(|(ours, theirs)| ours != theirs);
+        assert_eq!(differ, None, "{name}");
+        assert_eq!(found.len(), wanted.len(), "{name}");
+    }
+    println!("{} events equal, {mappings} of them mappings", wanted.len());
+    Ok(())
+}

@@ -1,0 +1,16 @@
+;; A lower half larger than the root table translates.
+;; exit: 4
+;; message: geometry does not add up
+;; message: [0, 0x40001000)
+;; message: 2^30
+(module
+  (func (export "ptwalk_abi_1"))
+  (func (export "PGDIR_SHIFT") (result i32) (i32.const 21))
+  (func (export "PTRS_PER_PGD") (export "PTRS_PER_PTE") (result i32) (i32.const 512))
+  (func (export "LOWER_HALF_END") (result i64) (i64.const 0x4000_1000))
+  (func (export "pgd_none") (export "pte_none") (param $x i64) (result i32) (i64.eqz (local.get $x)))
+  (func (export "pte_present") (param $x i64) (result i32)
+    (i32.wrap_i64 (i64.and (local.get $x) (i64.const 1))))
+  (func (export "pgd_page_paddr") (param $x i64) (result i64)
+    (i64.and (local.get $x) (i64.const 0xffff_ffff_f000)))
+  (func (export "pte_pfn") (param $x i64) (result i64) (i64.shr_u (local.get $x) (i64.const 12))))
