@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ptwalk_abi::Helper;
+
 use super::*;
 
 mod arm64;
