@@ -55,9 +55,13 @@ fn every_helper_with_a_meaning_has_a_form() {
 
 /// What every configuration of a matrix led to.
 fn run(matrix: &Matrix) -> (Tally, Vec<Timing>) {
+    let start = Instant::now();
     let plugin = load(ARM64);
+    let loaded = Instant::now();
     let session = Session::new(&plugin).expect("it can be decoded");
+    let decoded = Instant::now();
     let laws = host();
+    println!("once: validate {:?}, decode {:?}, parse laws {:?}", loaded - start, decoded - loaded, decoded.elapsed());
     let mut timings = Vec::new();
     let mut refused: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let tally = matrix.run(&session, &laws, 2, |case| {

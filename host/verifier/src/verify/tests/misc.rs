@@ -113,11 +113,8 @@ fn a_thousand_hard_laws_end_in_time_with_a_partial_report() {
     let verdict = |id: &str| report.laws.iter().find(|law| law.id == id).map(|law| law.verdict);
     assert_eq!(verdict("easy"), Some("proved"));
     assert_eq!(verdict("hard999"), Some("unknown"));
-    assert_eq!(
-        report.errors.len() + report.omitted,
-        report.laws.iter().filter(|law| law.verdict == "refuted").count()
-            + report.laws.iter().filter(|law| law.verdict == "unknown").count()
-    );
+    let standing = report.laws.iter().filter(|law| matches!(law.verdict, "refuted" | "unknown")).count();
+    assert_eq!(report.errors.len() + report.omitted, standing, "an error for each law that stands in the way");
 }
 
 #[test]
