@@ -1,8 +1,8 @@
 //! The `sandbox` engine: a plugin run by wasmtime, contained but not trusted.
 //!
 //! In: a validated plugin, a configuration, queries. Out: an [`Engine`] whose every crossing into WASM is bounded in
-//! instructions (by the shape of the code where there are no loops, else by fuel), stack and memory, with no WASI and no host functions at all. One instance and one store belong
-//! to one walker; clone the [`Sandbox`]'s compiled form by [`Compiled::instantiate`] for another.
+//! instructions (by the shape of the code where there are no loops, else by fuel), stack and memory, with no WASI and
+//! no host functions at all. One instance and one store belong to one walker; [`Compiled::instantiate`] makes another.
 //!
 //! Guaranteed: a plugin can make an answer wrong, or refuse it; it cannot hang, crash or read the host. Not handled: that
 //! the answers are *right*, which only the verifier can say.
