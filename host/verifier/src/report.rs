@@ -331,7 +331,19 @@ mod tests {
     #[test]
     fn keys_are_those_of_the_command_line_contract() -> Result<(), serde_json::Error> {
         let value = serde_json::to_value(sample())?;
-        for key in ["code", "message", "export", "offset", "op", "source", "counterexample", "reason", "suggestion", "causal_path", "repro"] {
+        for key in [
+            "code",
+            "message",
+            "export",
+            "offset",
+            "op",
+            "source",
+            "counterexample",
+            "reason",
+            "suggestion",
+            "causal_path",
+            "repro",
+        ] {
             assert!(value.get(key).is_some(), "{key}");
         }
         assert_eq!(value["code"], "S140");

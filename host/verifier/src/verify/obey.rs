@@ -121,7 +121,19 @@ impl Run<'_, '_> {
         match self.conclude(arena, lowered.precondition, lowered.claim) {
             Conclusion::Proved(by) => Settled { verdict: LawVerdict::Proved { by: engine(by) }, error: None },
             Conclusion::Vacuous => vacuous(law.law()),
-            Conclusion::Refuted(by, input) => self.refuted(law, arena, &lowered, &input, engine(by), doubts),
+            Conclusion::Refuted(by, input) => {
+                let mut settled = self.refuted(law, arena, &lowered, &input, engine(by), doubts);
+                if let (Some(error), LawVerdict::Refuted { counterexample, .. }) =
+                    (settled.error.take(), &settled.verdict)
+                {
+                    let error = self.explain_breach(error, law, counterexample, lifted);
+                    settled.error = Some(match self.precondition(law, &lowered, lifted, arena, doubts) {
+                        Some(suggestion) if error.code == Code::C801 => error.suggest(suggestion),
+                        _ => error,
+                    });
+                }
+                settled
+            }
             Conclusion::Unknown(reason) => unknown(law.law(), reason),
         }
     }
