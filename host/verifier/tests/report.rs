@@ -46,6 +46,7 @@ macro_rules! cases {
 cases! {
     predicate_of_two_bits "../../tests/verify/reject/086-predicate-of-two-bits.wat",
     maker_sets_another_bit "../../tests/verify/reject/090-mkdevmap-sets-another-bit.wat",
+    maker_toggles "tests/report/092-maker-toggles.wat",
     backdoor "tests/report/096-backdoor.wat",
     division_by_zero "../../tests/verify/reject/056-division-by-zero.wat",
     unreachable_reached "../../tests/verify/reject/061-unreachable-reached.wat",

@@ -135,20 +135,21 @@ impl<'m, 'a> Player<'m, 'a> {
             let at = (frame.function, frame.at);
             self.taken.clear();
             let done = self.step(instr);
-            self.note(at, instr, done.is_err());
+            self.note(at, instr, done.err());
             done?;
         }
         Ok(())
     }
 
     /// Keeps the step just made, where there is a log. What only hands a value on is no step.
-    fn note(&mut self, at: (u32, usize), instr: &Instr, trapped: bool) {
+    fn note(&mut self, at: (u32, usize), instr: &Instr, ended: Option<Ending>) {
         let Some(log) = &mut self.log else { return };
         if !matches!(instr, Instr::End | Instr::Else) {
             log.visit(at);
         }
         let effect = match instr {
-            _ if trapped => Effect::Trapped,
+            _ if matches!(ended, Some(Ending::Trapped(_))) => Effect::Trapped,
+            _ if ended.is_some() => return,
             Instr::If(_) | Instr::BrIf(_) => {
                 Effect::Branch { taken: self.taken.first().is_some_and(|condition| condition.bits != 0) }
             }

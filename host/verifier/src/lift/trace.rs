@@ -13,8 +13,9 @@ use super::finding::Place;
 use super::module::Module;
 use super::replay::{Ending, replay_traced};
 
-/// Steps of one replay that are kept; no call of a lifted export executes more instructions.
-pub const STEPS_MAX: usize = super::budget::INSTRUCTIONS_MAX as usize;
+/// Steps of one replay that are kept. No call of a lifted export makes more: each is an instruction that counts, but for
+/// an `unreachable` at the end.
+pub const STEPS_MAX: usize = super::budget::INSTRUCTIONS_MAX as usize + 1;
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,4 +183,40 @@ fn slice(steps: &[Step], root: Option<Source>, until: usize) -> Vec<usize> {
         }
     }
     wanted.iter().enumerate().filter(|(_, wanted)| **wanted).map(|(number, _)| number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(operands: &[Source], effect: Effect) -> Step {
+        let operands = operands.iter().map(|source| Traced { bits: 0, source: *source }).collect();
+        Step { at: (0, 0), operands, effect }
+    }
+
+    #[test]
+    fn keeps_steps_up_to_the_ceiling() {
+        let mut log = Log::default();
+        for number in 0..STEPS_MAX {
+            assert_eq!(log.push(step(&[], Effect::Stored)), Source::Step(number));
+        }
+        assert_eq!(log.push(step(&[], Effect::Stored)), Source::Given);
+        assert_eq!(log.steps.len(), STEPS_MAX);
+    }
+
+    #[test]
+    fn slices_by_operands_and_by_branches_on_the_way() {
+        let value = Effect::Value(0);
+        let steps = [
+            step(&[Source::Argument(0)], value),
+            step(&[Source::Argument(0)], value),
+            step(&[Source::Step(1)], Effect::Branch { taken: true }),
+            step(&[Source::Given], value),
+            step(&[Source::Step(0)], value),
+            step(&[Source::Step(3)], Effect::Branch { taken: false }),
+        ];
+        assert_eq!(slice(&steps, Some(Source::Step(4)), 4), [0, 1, 2, 4]);
+        assert_eq!(slice(&steps, Some(Source::Argument(0)), steps.len()), [1, 2, 3, 5]);
+        assert_eq!(slice(&steps, None, 0), [0_usize; 0]);
+    }
 }

@@ -13,6 +13,7 @@ use super::budget::{BITS_LISTED_MAX, PATH_LINES_MAX};
 use super::question::Conclusion;
 use super::safety::Doubts;
 use super::values::{Counterexample, Side, Value, arguments, counterexample_text};
+use crate::code::Code;
 use crate::diagram::EntryLayout;
 use crate::expr::{Arena, Built, ExprId, Width};
 use crate::laws::ast::Term;
@@ -166,16 +167,21 @@ fn line(names: &[&str], step: &PathStep) -> String {
     };
     let operands: Vec<String> = step.operands.iter().map(operand).collect();
     let from = if operands.is_empty() { String::new() } else { format!(" (from {})", operands.join(", ")) };
+    let constant = step.place.op.split_once(".const ").map(|(ty, _)| ty);
+    // A constant says its value itself, in hexadecimal as all the others.
+    let op = match (constant, step.effect) {
+        (Some(ty), Effect::Value(value)) => format!("{ty}.const {value:#x}"),
+        _ => step.place.op.clone(),
+    };
     let effect = match step.effect {
-        // A constant says its value itself.
-        Effect::Value(_) if step.place.op.contains(".const ") => String::new(),
+        Effect::Value(_) if constant.is_some() => String::new(),
         Effect::Value(value) => format!(" = {value:#x}"),
         Effect::Branch { taken: true } => ": taken".to_owned(),
         Effect::Branch { taken: false } => ": not taken".to_owned(),
         Effect::Stored => String::new(),
         Effect::Trapped => ": traps".to_owned(),
     };
-    format!("  {:#x} {}{effect}{from}", step.place.offset, step.place.op)
+    format!("  {:#x} {op}{effect}{from}", step.place.offset)
 }
 
 fn at(error: Diagnostic, place: Option<&Place>) -> Diagnostic {
@@ -274,8 +280,26 @@ impl Run<'_, '_> {
         error.causal_path(lines(helper, &args, &path))
     }
 
-    /// A precondition under which a law without one is proved to hold.
-    pub(super) fn precondition(
+    /// Suggests a precondition under which a law without one is proved to hold, where one is found.
+    pub(super) fn suggest_precondition(
+        &mut self,
+        error: Diagnostic,
+        law: &BoundLaw<'_>,
+        lowered: &Lowered,
+        lifted: &Lifted,
+        arena: &mut Arena,
+        doubts: &Doubts,
+    ) -> Diagnostic {
+        if error.code != Code::C801 || law.formula().precondition().is_some() {
+            return error;
+        }
+        match self.precondition(law, lowered, lifted, arena, doubts) {
+            Some(text) => error.suggest(format!("The law holds where {text}. Make it hold for the other inputs too.")),
+            None => error,
+        }
+    }
+
+    fn precondition(
         &mut self,
         law: &BoundLaw<'_>,
         lowered: &Lowered,
@@ -283,9 +307,6 @@ impl Run<'_, '_> {
         arena: &mut Arena,
         doubts: &Doubts,
     ) -> Option<String> {
-        if law.formula().precondition().is_some() || self.errors.is_full() {
-            return None;
-        }
         let name = law.formula().vars().first()?;
         let level = level_of(law, 0)?;
         let sound = |helper: &Helper| !doubts.hazardous.contains(helper);
@@ -305,7 +326,50 @@ impl Run<'_, '_> {
         }
         candidates.into_iter().find_map(|(text, condition)| {
             let proved = matches!(self.conclude(arena, condition.ok()?, lowered.claim), Conclusion::Proved(_));
-            proved.then(|| format!("the law holds where {text}; make it hold for the other inputs too"))
+            proved.then_some(text)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_states_what_differs_from_the_default() {
+        let config = Config::DEFAULT.with(Extern::ARCH_HAS_PTE_SPECIAL, 0);
+        assert_eq!(command(&Config::DEFAULT, "pte_shift", &[]), "ptwalk plugin run PLUGIN pte_shift");
+        assert_eq!(
+            command(&config, "pte_modify", &[1, 0x20]),
+            "ptwalk plugin run PLUGIN pte_modify 0x1 0x20 --config ARCH_HAS_PTE_SPECIAL=0"
+        );
+    }
+
+    #[test]
+    fn an_entry_is_what_a_maker_alone_returns() {
+        assert_eq!(level_made("pmd_mkdevmap(pmd_mkyoung(x))"), Some(Level::Pmd));
+        assert_eq!(level_made("pmd_mkdevmap(x) ^ pmd_mkdevmap(x)"), None);
+        assert_eq!(level_made("pmd_pfn(x)"), None);
+        assert_eq!(level_made("x"), None);
+    }
+
+    #[test]
+    fn bits_have_the_names_of_the_predicates_that_they_are() {
+        let mut arena = Arena::new(1_000);
+        let built = arena.input(0, Width::W64).and_then(|x| {
+            let shift = arena.constant(Width::W64, 58)?;
+            let shifted = arena.binary(crate::expr::BinaryOp::ShrU, x, shift)?;
+            let one = arena.constant(Width::W64, 1)?;
+            arena.and(shifted, one)
+        });
+        let form = built.expect("few nodes");
+        let mut names = Names::default();
+        let layout =
+            names.layout(Level::Pte, &arena, &[(Helper::find(Level::Pte, Op::Devmap).expect("a helper"), form)]);
+        assert_eq!(named(layout, 1 << 58), "0x400000000000000 (bit 58 devmap)");
+        assert_eq!(named(layout, 1 << 58 | 3), "0x400000000000003 (bits 58 devmap, 1, 0)");
+        assert_eq!(named(layout, 1 << 57), "0x200000000000000 (bit 57)");
+        assert_eq!(named(layout, 0), "0x0");
+        assert_eq!(named(layout, u64::MAX), "0xffffffffffffffff");
     }
 }

@@ -123,14 +123,12 @@ impl Run<'_, '_> {
             Conclusion::Vacuous => vacuous(law.law()),
             Conclusion::Refuted(by, input) => {
                 let mut settled = self.refuted(law, arena, &lowered, &input, engine(by), doubts);
-                if let (Some(error), LawVerdict::Refuted { counterexample, .. }) =
-                    (settled.error.take(), &settled.verdict)
+                if !self.errors.is_full()
+                    && let LawVerdict::Refuted { counterexample, .. } = &settled.verdict
+                    && let Some(error) = settled.error.take()
                 {
                     let error = self.explain_breach(error, law, counterexample, lifted);
-                    settled.error = Some(match self.precondition(law, &lowered, lifted, arena, doubts) {
-                        Some(suggestion) if error.code == Code::C801 => error.suggest(suggestion),
-                        _ => error,
-                    });
+                    settled.error = Some(self.suggest_precondition(error, law, &lowered, lifted, arena, doubts));
                 }
                 settled
             }
