@@ -58,6 +58,10 @@ pub struct Diagnostic {
     pub reason: String,
     /// What to do about it.
     pub suggestion: Option<String>,
+    /// The operators that led there, one a line, with the values of the counterexample.
+    pub causal_path: Vec<String>,
+    /// The command that shows it.
+    pub repro: Option<String>,
 }
 
 impl Diagnostic {
@@ -74,6 +78,8 @@ impl Diagnostic {
             counterexample: None,
             reason: text::sentence(reason.as_ref()),
             suggestion: None,
+            causal_path: Vec::new(),
+            repro: None,
         }
     }
 
@@ -119,6 +125,20 @@ impl Diagnostic {
         self
     }
 
+    /// With the operators that led there, one a line; a line may be indented.
+    #[must_use]
+    pub fn causal_path<S: AsRef<str>>(mut self, lines: impl IntoIterator<Item = S>) -> Diagnostic {
+        self.causal_path = lines.into_iter().map(|line| text::sentence(line.as_ref())).collect();
+        self
+    }
+
+    /// With the command that shows it.
+    #[must_use]
+    pub fn repro(mut self, command: impl AsRef<str>) -> Diagnostic {
+        self.repro = Some(text::sentence(command.as_ref()));
+        self
+    }
+
     /// Fills in the name of the function and the export it is, where they are known.
     #[must_use]
     pub fn named(mut self, name: Option<&str>, export: Option<&str>) -> Diagnostic {
@@ -146,7 +166,14 @@ impl fmt::Display for Diagnostic {
         section(f, "Reason", Some(&self.reason))?;
         section(f, "Counterexample", self.counterexample.as_deref())?;
         section(f, "At", self.place().as_deref())?;
-        section(f, "Suggestion", self.suggestion.as_deref())
+        if !self.causal_path.is_empty() {
+            write!(f, "\n  Causal path:")?;
+        }
+        for line in &self.causal_path {
+            write!(f, "\n    {}", text::wrap(line, 4, 8, WRAP_COLUMNS))?;
+        }
+        section(f, "Suggestion", self.suggestion.as_deref())?;
+        section(f, "Repro", self.repro.as_deref())
     }
 }
 
@@ -304,7 +331,19 @@ mod tests {
     #[test]
     fn keys_are_those_of_the_command_line_contract() -> Result<(), serde_json::Error> {
         let value = serde_json::to_value(sample())?;
-        for key in ["code", "message", "export", "offset", "op", "source", "counterexample", "reason", "suggestion"] {
+        for key in [
+            "code",
+            "message",
+            "export",
+            "offset",
+            "op",
+            "source",
+            "counterexample",
+            "reason",
+            "suggestion",
+            "causal_path",
+            "repro",
+        ] {
             assert!(value.get(key).is_some(), "{key}");
         }
         assert_eq!(value["code"], "S140");

@@ -27,6 +27,7 @@ mod oracle;
 mod replay;
 mod state;
 mod step;
+mod trace;
 mod witness;
 
 use ptwalk_abi::{Config, Helper};
@@ -35,6 +36,7 @@ pub use finding::{Finding, Findings, Place, Problem};
 pub use module::{DecodeError, Module};
 pub use obligation::{Hazard, Obligation};
 pub use replay::{Ending, Replay};
+pub use trace::{Effect, Goal, Path, PathStep, STEPS_MAX, Source, Traced, path};
 pub use witness::{Answer, NoOracle, Oracle};
 
 use crate::expr::{Arena, ExprId, Width};
@@ -164,11 +166,16 @@ fn call_finding(module: &Module<'_>, fault: CallFault) -> Finding {
 
 /// Executes an export on concrete arguments, for counterexamples and messages. `None` where there is no such export.
 pub fn replay_export(module: &Module<'_>, config: &Config, name: &str, inputs: &[u64]) -> Option<Replay> {
+    let (function, inputs) = arguments(module, name, inputs)?;
+    Some(replay::replay(module, config, function, &inputs))
+}
+
+/// The function of an export, and arguments of its widths; those that are missing are 0.
+fn arguments(module: &Module<'_>, name: &str, inputs: &[u64]) -> Option<(u32, Vec<u64>)> {
     let (_, function) = module.exports.iter().find(|(export, _)| export == name)?;
     let given = inputs.iter().copied().chain(std::iter::repeat(0));
     let widths = &module.type_of(*function)?.params;
-    let inputs: Vec<u64> = widths.iter().zip(given).map(|(width, value)| value & width.mask()).collect();
-    Some(replay::replay(module, config, *function, &inputs))
+    Some((*function, widths.iter().zip(given).map(|(width, value)| value & width.mask()).collect()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::budget::{CALL_DEPTH_MAX, REPLAY_INSTRUCTIONS_MAX};
 use super::instr::{Access, Block, Instr};
 use super::module::Module;
 use super::obligation::Hazard;
+use super::trace::{Effect, Log, Source, Step, Traced};
 use crate::expr::eval::signed;
 use crate::expr::{BinaryOp, Width, fold_binary, fold_compare, fold_unary};
 
@@ -54,7 +55,7 @@ struct Label {
 struct Frame {
     function: u32,
     at: usize,
-    locals: Vec<u64>,
+    locals: Vec<Traced>,
     labels: Vec<Label>,
     height: usize,
 }
@@ -63,34 +64,64 @@ struct Player<'m, 'a> {
     module: &'m Module<'a>,
     config: &'m Config,
     frames: Vec<Frame>,
-    stack: Vec<u64>,
-    globals: Vec<u64>,
-    written: HashMap<u64, u8>,
+    stack: Vec<Traced>,
+    globals: Vec<Traced>,
+    written: HashMap<u64, (u8, Traced)>,
     memory_bytes: u64,
     instructions: u64,
     visits: u64,
     loops: HashMap<(u32, usize), u64>,
+    /// The steps, where somebody wants to know them.
+    log: Option<Log>,
+    /// What the operator at hand has taken.
+    taken: Vec<Traced>,
 }
 
 /// Executes an export on concrete arguments.
 pub(super) fn replay(module: &Module<'_>, config: &Config, export: u32, inputs: &[u64]) -> Replay {
-    let mut player = Player {
-        module,
-        config,
-        frames: Vec::new(),
-        stack: inputs.to_vec(),
-        globals: module.globals.iter().map(|global| global.initial).collect(),
-        written: HashMap::new(),
-        memory_bytes: module.memory.map_or(0, |memory| memory.bytes),
-        instructions: 0,
-        visits: 0,
-        loops: HashMap::new(),
-    };
-    let ending = player.play(export).err().unwrap_or_else(|| Ending::Returned(player.stack.last().copied()));
-    Replay { ending, instructions: player.instructions, loops: player.loops }
+    let mut player = Player::new(module, config, inputs, None);
+    player.run(export).0
 }
 
-impl Player<'_, '_> {
+/// The same, with the result's origin and the steps.
+pub(super) fn replay_traced(
+    module: &Module<'_>,
+    config: &Config,
+    export: u32,
+    inputs: &[u64],
+) -> (Replay, Option<Traced>, Log) {
+    let mut player = Player::new(module, config, inputs, Some(Log::default()));
+    let (replay, result) = player.run(export);
+    (replay, result, player.log.take().unwrap_or_default())
+}
+
+impl<'m, 'a> Player<'m, 'a> {
+    fn new(module: &'m Module<'a>, config: &'m Config, inputs: &[u64], log: Option<Log>) -> Player<'m, 'a> {
+        let argument = |(number, bits): (usize, &u64)| Traced { bits: *bits, source: Source::Argument(number) };
+        Player {
+            module,
+            config,
+            frames: Vec::new(),
+            stack: inputs.iter().enumerate().map(argument).collect(),
+            globals: module.globals.iter().map(|global| Traced::given(global.initial)).collect(),
+            written: HashMap::new(),
+            memory_bytes: module.memory.map_or(0, |memory| memory.bytes),
+            instructions: 0,
+            visits: 0,
+            loops: HashMap::new(),
+            log,
+            taken: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, export: u32) -> (Replay, Option<Traced>) {
+        let stopped = self.play(export).err();
+        let result = self.stack.last().copied().filter(|_| stopped.is_none());
+        let ending = stopped.unwrap_or_else(|| Ending::Returned(result.map(|result| result.bits)));
+        let loops = std::mem::take(&mut self.loops);
+        (Replay { ending, instructions: self.instructions, loops }, result)
+    }
+
     fn play(&mut self, export: u32) -> Result<(), Ending> {
         self.call(export)?;
         while let Some(frame) = self.frames.last() {
@@ -101,13 +132,63 @@ impl Player<'_, '_> {
             if self.visits > REPLAY_INSTRUCTIONS_MAX {
                 return Err(Ending::Running);
             }
-            self.step(instr)?;
+            let at = (frame.function, frame.at);
+            self.taken.clear();
+            let done = self.step(instr);
+            self.note(at, instr, done.err());
+            done?;
         }
         Ok(())
     }
 
+    /// Keeps the step just made, where there is a log. What only hands a value on is no step.
+    fn note(&mut self, at: (u32, usize), instr: &Instr, ended: Option<Ending>) {
+        let Some(log) = &mut self.log else { return };
+        if !matches!(instr, Instr::End | Instr::Else) {
+            log.visit(at);
+        }
+        let effect = match instr {
+            _ if matches!(ended, Some(Ending::Trapped(_))) => Effect::Trapped,
+            _ if ended.is_some() => return,
+            Instr::If(_) | Instr::BrIf(_) => {
+                Effect::Branch { taken: self.taken.first().is_some_and(|condition| condition.bits != 0) }
+            }
+            Instr::BrTable(_) => Effect::Branch { taken: true },
+            Instr::Store(_) | Instr::GlobalSet(_) => Effect::Stored,
+            Instr::Call(callee) if self.module.defined(*callee).is_some() => return,
+            Instr::MemorySize
+            | Instr::Call(_)
+            | Instr::Const(..)
+            | Instr::Load(_)
+            | Instr::Select
+            | Instr::Unary(..)
+            | Instr::Binary(..)
+            | Instr::Compare(..)
+            | Instr::Eqz
+            | Instr::Wrap
+            | Instr::Extend { .. }
+            | Instr::SignExtend(..) => Effect::Value(self.stack.last().map_or(0, |top| top.bits)),
+            _ => return,
+        };
+        let source = log.push(Step { at, operands: std::mem::take(&mut self.taken), effect });
+        if matches!(effect, Effect::Value(_))
+            && let Some(top) = self.stack.last_mut()
+        {
+            top.source = source;
+        }
+    }
+
+    fn take(&mut self) -> Result<Traced, Ending> {
+        let value = self.stack.pop().ok_or(Ending::Running)?;
+        if self.log.is_some() {
+            // The operand on top was pushed last.
+            self.taken.insert(0, value);
+        }
+        Ok(value)
+    }
+
     fn pop(&mut self) -> Result<u64, Ending> {
-        self.stack.pop().ok_or(Ending::Running)
+        self.take().map(|value| value.bits)
     }
 
     fn frame(&mut self) -> Result<&mut Frame, Ending> {
@@ -119,7 +200,7 @@ impl Player<'_, '_> {
         let Some(function) = self.module.defined(callee) else {
             let import = self.module.imports.get(callee as usize).filter(|import| import.module == KCONFIG_MODULE);
             let key = import.and_then(|import| Extern::by_name(&import.name)).ok_or(Ending::Running)?;
-            self.stack.push(self.config.value(key).cast_unsigned().into());
+            self.stack.push(Traced::given(self.config.value(key).cast_unsigned().into()));
             return Ok(());
         };
         let declared: u64 = function.locals.iter().map(|(count, _)| u64::from(*count)).sum();
@@ -129,7 +210,7 @@ impl Player<'_, '_> {
         self.instructions += 1;
         let height = self.stack.len().saturating_sub(ty.params.len());
         let mut locals = self.stack.split_off(height);
-        locals.extend((0..declared).map(|_| 0));
+        locals.extend((0..declared).map(|_| Traced::given(0)));
         let end = function.code.len().saturating_sub(1);
         let block = Block { params: 0, results: ty.results.len(), end, otherwise: None };
         let body = Label { block, at: 0, height, is_loop: false, iterations: 0 };
@@ -238,27 +319,27 @@ impl Player<'_, '_> {
                 return Ok(());
             }
             Instr::LocalSet(local) | Instr::LocalTee(local) => {
-                let value = self.pop()?;
+                let value = self.take()?;
                 if let Some(place) = self.frame()?.locals.get_mut(*local as usize) {
                     *place = value;
                 }
-                if matches!(instr, Instr::LocalSet(_)) {
-                    return Ok(());
+                if matches!(instr, Instr::LocalTee(_)) {
+                    self.stack.push(value);
                 }
-                value
+                return Ok(());
             }
             Instr::GlobalSet(global) => {
-                let value = self.pop()?;
+                let value = self.take()?;
                 if let Some(place) = self.globals.get_mut(*global as usize) {
                     *place = value;
                 }
                 return Ok(());
             }
             Instr::Store(access) => {
-                let (word, address) = (self.pop()?, self.pop()?);
+                let (word, address) = (self.take()?, self.pop()?);
                 let at = self.address(address, *access)?;
-                for (position, byte) in word.to_le_bytes().into_iter().take(access.bytes.into()).enumerate() {
-                    self.written.insert(at + position as u64, byte);
+                for (position, byte) in word.bits.to_le_bytes().into_iter().take(access.bytes.into()).enumerate() {
+                    self.written.insert(at + position as u64, (byte, word));
                 }
                 return Ok(());
             }
@@ -266,16 +347,28 @@ impl Player<'_, '_> {
                 let address = self.pop()?;
                 let at = self.address(address, *access)?;
                 let bits = u32::from(access.bytes) * 8;
+                self.depend_on_memory(at, access.bytes);
                 let raw = (0..u64::from(access.bytes)).rev().fold(0, |raw, byte| raw << 8 | self.byte(at + byte));
                 if access.signed { sign_extended(raw, bits, access.width) } else { raw }
             }
-            Instr::LocalGet(local) => self.frame()?.locals.get(*local as usize).copied().unwrap_or(0),
-            Instr::GlobalGet(global) => self.globals.get(*global as usize).copied().unwrap_or(0),
+            Instr::LocalGet(local) => {
+                let value = self.frame()?.locals.get(*local as usize).copied().unwrap_or(Traced::given(0));
+                self.stack.push(value);
+                return Ok(());
+            }
+            Instr::GlobalGet(global) => {
+                let value = self.globals.get(*global as usize).copied().unwrap_or(Traced::given(0));
+                self.stack.push(value);
+                return Ok(());
+            }
             Instr::MemorySize => self.memory_bytes >> 16,
             Instr::Const(_, value) => *value,
             Instr::Select => {
-                let (condition, b, a) = (self.pop()?, self.pop()?, self.pop()?);
-                if condition != 0 { a } else { b }
+                let (condition, b, a) = (self.take()?, self.take()?, self.take()?);
+                let chosen = if condition.bits != 0 { a } else { b };
+                // The value that is not chosen has no part in what follows.
+                self.taken = vec![chosen, condition];
+                chosen.bits
             }
             Instr::Binary(op, width) => {
                 let (b, a) = (self.pop()?, self.pop()?);
@@ -299,7 +392,7 @@ impl Player<'_, '_> {
                 }
             }
         };
-        self.stack.push(value);
+        self.stack.push(Traced::given(value));
         Ok(())
     }
 
@@ -309,8 +402,22 @@ impl Player<'_, '_> {
         if inside { Ok(at) } else { Err(Ending::Trapped(Hazard::AddressOutOfBounds)) }
     }
 
+    /// Adds what was stored at an address to what the load at hand takes.
+    fn depend_on_memory(&mut self, at: u64, bytes: u8) {
+        if self.log.is_none() {
+            return;
+        }
+        for address in at..at + u64::from(bytes) {
+            if let Some((_, word)) = self.written.get(&address)
+                && !self.taken.contains(word)
+            {
+                self.taken.push(*word);
+            }
+        }
+    }
+
     fn byte(&self, address: u64) -> u64 {
-        let written = self.written.get(&address).copied();
+        let written = self.written.get(&address).map(|(byte, _)| *byte);
         let data = || {
             let region = self.module.regions.iter().find(|region| region.range().contains(&address))?;
             region.bytes.get(usize::try_from(address - region.start).ok()?).copied()

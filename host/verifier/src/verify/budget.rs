@@ -11,3 +11,6 @@ pub const TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Bits set in a value up to which a report lists them by number beside the value.
 pub const BITS_LISTED_MAX: u32 = 4;
+
+/// Operators of one call that a report shows; of more, the first and the last.
+pub const PATH_LINES_MAX: usize = 12;

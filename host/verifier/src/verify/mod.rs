@@ -11,6 +11,7 @@
 //! Bounded by [`budget`], and by the budgets of lifting and proving, whatever the plugin and the laws.
 
 pub mod budget;
+mod explain;
 mod forms;
 mod geometry;
 mod lawset;
@@ -44,6 +45,7 @@ use crate::laws::Exports;
 use crate::lift::{self, DecodeError, Lifted, Module};
 use crate::report::{Diagnostic, Errors, Rejection};
 use crate::validate::ValidPlugin;
+use explain::Names;
 use geometry::Shape;
 use plugin::Decided;
 
@@ -145,7 +147,8 @@ impl<'p> Session<'p> {
         let deadline = Instant::now() + budget::TIME_MAX;
         let budget = QueryBudget { deadline: Some(deadline), ..QueryBudget::default() };
         let prover = Prover::new(bits_budget::GATES, budget);
-        let mut run = Run { session: self, config, laws, prover, deadline, errors: Errors::default() };
+        let mut run =
+            Run { session: self, config, laws, prover, deadline, errors: Errors::default(), names: Names::default() };
         laws.diagnostics().for_each(|error| run.errors.push(error));
         run.decide(demand)
     }
@@ -159,6 +162,7 @@ struct Run<'s, 'p> {
     prover: Prover,
     deadline: Instant,
     errors: Errors,
+    names: Names,
 }
 
 impl Run<'_, '_> {

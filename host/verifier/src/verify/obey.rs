@@ -121,7 +121,17 @@ impl Run<'_, '_> {
         match self.conclude(arena, lowered.precondition, lowered.claim) {
             Conclusion::Proved(by) => Settled { verdict: LawVerdict::Proved { by: engine(by) }, error: None },
             Conclusion::Vacuous => vacuous(law.law()),
-            Conclusion::Refuted(by, input) => self.refuted(law, arena, &lowered, &input, engine(by), doubts),
+            Conclusion::Refuted(by, input) => {
+                let mut settled = self.refuted(law, arena, &lowered, &input, engine(by), doubts);
+                if !self.errors.is_full()
+                    && let LawVerdict::Refuted { counterexample, .. } = &settled.verdict
+                    && let Some(error) = settled.error.take()
+                {
+                    let error = self.explain_breach(error, law, counterexample, lifted);
+                    settled.error = Some(self.suggest_precondition(error, law, &lowered, lifted, arena, doubts));
+                }
+                settled
+            }
             Conclusion::Unknown(reason) => unknown(law.law(), reason),
         }
     }

@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 
 use ptwalk_abi::Helper;
 
+use super::explain::exported;
 use super::question::{Answer, UNCONFIRMED};
 use super::values::{Counterexample, Side, Value, inputs};
 use super::{Run, code};
 use crate::code::Code;
 use crate::expr::{Arena, Evaluator, ExprId, Width};
-use crate::lift::{Ending, Finding, Hazard, Lifted, LiftedExport, Place, Problem, replay_export};
+use crate::lift::{Ending, Finding, Hazard, Lifted, LiftedExport, Obligation, Place, Problem, replay_export};
 use crate::report::Diagnostic;
 
 /// Helpers that are not what they should be.
@@ -32,9 +33,10 @@ impl Run<'_, '_> {
         let mut doubts = Doubts::default();
         // A function behind several exports is reported for the first.
         let mut reported: BTreeSet<(Hazard, u32, usize)> = BTreeSet::new();
+        let forms = exported(lifted);
         for export in &lifted.exports {
-            let sound = self.check_obligations(&mut lifted.arena, export, &mut reported);
-            let boolean = self.check_boolean(&mut lifted.arena, export);
+            let sound = self.check_obligations(&mut lifted.arena, export, &forms, &mut reported);
+            let boolean = self.check_boolean(&mut lifted.arena, export, &forms);
             let Some(helper) = export.helper else { continue };
             if !sound {
                 doubts.hazardous.insert(helper);
@@ -50,6 +52,7 @@ impl Run<'_, '_> {
         &mut self,
         arena: &mut Arena,
         export: &LiftedExport,
+        forms: &[(Helper, ExprId)],
         reported: &mut BTreeSet<(Hazard, u32, usize)>,
     ) -> bool {
         let mut sound = true;
@@ -57,12 +60,12 @@ impl Run<'_, '_> {
             let found = match self.ask(arena, obligation.when) {
                 Answer::Never => continue,
                 Answer::For(input) if self.happens(arena, export, obligation.hazard, obligation.when, &input) => {
-                    hazard(export, obligation.hazard, &obligation.place, &input)
+                    self.hazard(export, obligation, &input, (&*arena, forms))
                 }
                 // Another hazard comes first for this input: look for one that meets this one alone.
                 Answer::For(_) => match self.ask_alone(arena, export, number) {
                     Answer::For(input) if self.happens(arena, export, obligation.hazard, obligation.when, &input) => {
-                        hazard(export, obligation.hazard, &obligation.place, &input)
+                        self.hazard(export, obligation, &input, (&*arena, forms))
                     }
                     Answer::Never => {
                         sound = false;
@@ -101,7 +104,7 @@ impl Run<'_, '_> {
     }
 
     /// Whether the result of a predicate is 0 or 1 for every input.
-    fn check_boolean(&mut self, arena: &mut Arena, export: &LiftedExport) -> bool {
+    fn check_boolean(&mut self, arena: &mut Arena, export: &LiftedExport, forms: &[(Helper, ExprId)]) -> bool {
         let (Some(helper), Some(result)) = (export.helper, export.result) else { return true };
         if !helper.signature().is_bool() || arena.facts(result).max <= 1 {
             return true;
@@ -111,7 +114,10 @@ impl Run<'_, '_> {
             Ok(Answer::Never) => return true,
             Ok(Answer::For(input)) => {
                 match replay_export(&self.session.module, self.config, &export.name, &input).map(|r| r.ending) {
-                    Some(Ending::Returned(Some(value))) if value > 1 => not_boolean(helper, export, &input, value),
+                    Some(Ending::Returned(Some(value))) if value > 1 => {
+                        let (error, shown) = not_boolean(helper, export, &input, value);
+                        self.explain_call(error, helper, &shown, None, (&*arena, forms))
+                    }
                     // It traps instead, which is another error.
                     _ => return true,
                 }
@@ -146,11 +152,24 @@ fn at(code: Code, message: String, reason: &str, place: &Place, export: &str) ->
     Diagnostic::new(code, message, reason).at(place.offset).in_function(place.function).op(&place.op).export(export)
 }
 
-fn hazard(export: &LiftedExport, hazard: Hazard, place: &Place, input: &[u64]) -> Diagnostic {
-    let code = code(hazard.code());
-    let message = format!("{}: {hazard}", export.name);
-    let error = at(code, message, code.explain().why, place, &export.name).suggest(code.explain().fix);
-    error.counterexample(shown_input(export, input, Vec::new()).to_string())
+impl Run<'_, '_> {
+    fn hazard(
+        &mut self,
+        export: &LiftedExport,
+        obligation: &Obligation,
+        input: &[u64],
+        known: (&Arena, &[(Helper, ExprId)]),
+    ) -> Diagnostic {
+        let (hazard, place) = (obligation.hazard, &obligation.place);
+        let code = code(hazard.code());
+        let message = format!("{}: {hazard}", export.name);
+        let error = at(code, message, code.explain().why, place, &export.name).suggest(code.explain().fix);
+        let shown = shown_input(export, input, Vec::new());
+        match export.helper {
+            Some(helper) => self.explain_call(error, helper, &shown, Some(place), known),
+            None => error.counterexample(shown.to_string()),
+        }
+    }
 }
 
 fn shown_input(export: &LiftedExport, input: &[u64], sides: Vec<Side>) -> Counterexample {
@@ -163,15 +182,13 @@ fn undecided(export: &LiftedExport, place: &Place, what: &str, why: &str) -> Dia
     at(Code::L920, message, why, place, &export.name).suggest(Code::L920.explain().fix)
 }
 
-fn not_boolean(helper: Helper, export: &LiftedExport, input: &[u64], value: u64) -> Diagnostic {
+fn not_boolean(helper: Helper, export: &LiftedExport, input: &[u64], value: u64) -> (Diagnostic, Counterexample) {
     let term = format!("{helper}({})", super::values::arguments(helper).join(", "));
     let sides = vec![Side { term, value: Value(value) }];
     let message = format!("{helper}: neither 0 nor 1 for every input");
     let error = Diagnostic::new(Code::R701, message, Code::R701.explain().why).in_function(export.function);
-    error
-        .export(helper.name())
-        .suggest(Code::R701.explain().fix)
-        .counterexample(shown_input(export, input, sides).to_string())
+    let shown = shown_input(export, input, sides);
+    (error.export(helper.name()).suggest(Code::R701.explain().fix), shown)
 }
 
 fn undecided_range(helper: Helper, export: &LiftedExport, why: &str) -> Diagnostic {

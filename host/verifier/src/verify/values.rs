@@ -55,10 +55,14 @@ impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inputs: Vec<String> = self.inputs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let sides: Vec<String> = self.sides.iter().map(|side| format!("{} = {}", side.term, side.value)).collect();
-        f.write_str(if inputs.is_empty() { "any call" } else { "" })?;
-        f.write_str(&inputs.join(", "))?;
-        if sides.is_empty() { Ok(()) } else { write!(f, ": {}", sides.join(", ")) }
+        f.write_str(&counterexample_text(&inputs, &sides))
     }
+}
+
+/// Inputs and sides, each as `name = value`, in one line.
+pub(super) fn counterexample_text(inputs: &[String], sides: &[String]) -> String {
+    let inputs = if inputs.is_empty() { "any call".to_owned() } else { inputs.join(", ") };
+    if sides.is_empty() { inputs } else { format!("{inputs}: {}", sides.join(", ")) }
 }
 
 /// Names of a helper's arguments.
