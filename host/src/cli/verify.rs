@@ -40,7 +40,7 @@ pub fn run(args: &VerifyArgs) -> Result<Answer> {
                 json
             }
             Ok(plugin) => {
-                let report = VerifyReport { plugin: spec.clone(), ..one(&plugin, &config, &laws)? };
+                let report = named(one(&plugin, &config, &laws)?, spec);
                 refused |= report.verdict != Verdict::Verified;
                 if let Some(path) = &args.receipt {
                     receipt(args, path, &report, &plugin, &config, &laws)?;
@@ -94,6 +94,15 @@ fn one(plugin: &Arc<ValidPlugin>, config: &Config, laws: &LawSet) -> Result<Veri
     } else {
         Ok(session.examine(config, laws))
     }
+}
+
+/// The report with the plugin as the caller named it, also in the commands to repeat.
+fn named(mut report: VerifyReport, spec: &str) -> VerifyReport {
+    for repro in report.errors.iter_mut().filter_map(|error| error.repro.as_mut()) {
+        *repro = repro.replacen(" PLUGIN ", &format!(" {spec} "), 1);
+    }
+    spec.clone_into(&mut report.plugin);
+    report
 }
 
 /// What a configuration is, in a few words.
@@ -263,7 +272,7 @@ fn all_configs(args: &VerifyArgs, spec: &str, plugin: &Arc<ValidPlugin>, laws: &
             collected.times.push((timing.lift + timing.safety + timing.laws, case.config));
             count_laws(&report, &mut collected.counts);
             if case.outcome.verified().is_none() && collected.refused.len() < REFUSED_SHOWN_MAX {
-                collected.refused.push(VerifyReport { plugin: spec.to_owned(), ..report });
+                collected.refused.push(named(report, spec));
             }
         }
         true
