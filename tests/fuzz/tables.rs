@@ -155,13 +155,13 @@ fn walk(engine: &mut impl Engine, tables: &TableSet<'_>, range: VaRange) -> Resu
     }
 }
 
-/// Addresses that are mapped, the first few hundred of them: where GUP has something to do.
-fn mapped(engine: &mut impl Engine, tables: &TableSet<'_>, range: VaRange) -> Vec<VirtAddr> {
+/// Addresses that are mapped and their entries, the first few hundred: where GUP has something to do.
+fn mapped(engine: &mut impl Engine, tables: &TableSet<'_>, range: VaRange) -> Vec<(VirtAddr, PhysAddr)> {
     let (mut found, mut events) = (Vec::new(), 0);
     let walked = walk_map(engine, tables, range, &mut |event, _| {
         events += 1;
         if let Event::Mapping(mapping) = event {
-            found.push(mapping.range.first);
+            found.push((mapping.range.first, mapping.at.entry_pa()));
         }
         let enough = found.len() > 300 || events > 40_000;
         if enough { Err(WalkError::Output(std::io::Error::other("enough"))) } else { Ok(()) }
@@ -327,12 +327,19 @@ fn gup_is_the_same_in_every_engine() {
         for _ in 0..IMAGES_PER_CONFIG {
             let mut space = space(random, &config, &geometry)?;
             space.root.half = Half::Lower;
-            let zone = zone(random, &space, geometry.page_shift())?;
+            let mut zone = zone(random, &space, geometry.page_shift())?;
             let tables = TableSet { image: &space.image, geometry: &geometry, root: space.root };
             let whole = tables.whole().ok_or("no lower half")?;
             let anywhere = range(random, &geometry, whole)?;
             let mapped = mapped(&mut walker, &tables, whole);
-            let start = if mapped.is_empty() || random.one_in(6) { anywhere.first } else { random.pick(&mapped) };
+            let mut start = anywhere.first;
+            if !mapped.is_empty() && !random.one_in(6) {
+                let (va, entry) = random.pick(&mapped);
+                start = va;
+                if random.one_in(4) {
+                    zone.inject_change(entry, random.word());
+                }
+            }
             let nr = random.pick(&[-1, 0, 1, 2, 17, 512, 3000, i64::MAX]);
             let call = (start, nr, flags);
             let outcomes = [
