@@ -9,7 +9,7 @@ use Extern::{CPU_BIG_ENDIAN, LINUX_VERSION_CODE, PA_BITS, PAGE_SHIFT, VA_BITS};
 use Level::{P4d, Pgd, Pmd, Pte, Pud};
 use ptwalk::engine::query::{gup_queries, walk_queries};
 use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
-use ptwalk::gup::{FollFlags, GupOutcome, StopReason, get_user_pages_fast};
+use ptwalk::gup::{FollFlags, GupOutcome, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::image::Image;
 use ptwalk::plugin;
 use ptwalk::probe::Probe;
@@ -17,7 +17,7 @@ use ptwalk::walk::census::Census;
 use ptwalk::walk::map::VISITS_PER_FRAME;
 use ptwalk::walk::{Event, Mapping, Passed, Problem, ProblemKind, Root, TableSet, walk_map};
 use ptwalk::zone::Zone;
-use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig, Level, PhysAddr, VaRange, VirtAddr};
+use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig, Level, Pfn, PhysAddr, VaRange, VirtAddr};
 use support::Memory;
 use support::core::{ByteOrder, CoreBuilder};
 use support::program::{arg, ptwalk};
@@ -328,6 +328,34 @@ fn ranges_that_end_at_the_end_of_the_address_space() -> Result<(), Failure> {
     assert_eq!(space.events(VaRange::new(VirtAddr(0), 1 << 47))?.len(), 0);
     // GUP is for user memory.
     assert_eq!(space.gup(last_page.0, 1)?.stop.reason, StopReason::AccessOk);
+    Ok(())
+}
+
+/// The kernel holds a huge leaf by its head; where nobody said that its pages are compound, giving them back must not
+/// leave the others with one reference less, so that the next GUP of one of them fails.
+#[test]
+fn what_a_huge_leaf_takes_is_given_back() -> Result<(), Failure> {
+    let memory = memory(&[
+        (0x1000, 0x2003),
+        (0x2000, 0x3003),
+        (0x3000, BLOCK | 0x4020_0000),
+        (0x3008, 0x4003),
+        // A page of the same block, mapped a second time.
+        (0x4000, PAGE | 0x4020_5000),
+    ]);
+    let space = Space::lower(&memory)?;
+    let compiled = Compiled::new(plugin::load("arm64")?, &space.config, gup_queries(&space.geometry, false))?;
+    let mut engine = compiled.instantiate(Mode::Batched)?;
+    let mut zone = Zone::default();
+    for (start, pages) in [(0, 512), (0x20_0000, 1), (0x5000, 2)] {
+        let (start, flags) = (VirtAddr(start), FollFlags::default());
+        let outcome = get_user_pages_fast(&mut engine, &space.tables(), &mut zone, start, pages, flags)?;
+        assert_eq!(outcome.stop.reason, StopReason::Complete, "{start}");
+        put_pages(&mut zone, &outcome.pages);
+        for pfn in (0x4_0200..0x4_0400).map(Pfn) {
+            assert_eq!(zone.refcount(pfn), 1, "{pfn} after {start}");
+        }
+    }
     Ok(())
 }
 

@@ -35,6 +35,9 @@ pub struct PinnedPage {
     pub va: VirtAddr,
     /// Its frame.
     pub pfn: Pfn,
+    /// The frame whose reference count holds the reference: the head of the compound page. All pages of a huge leaf are
+    /// held by the head of its first, also where nobody said that they are one compound page.
+    pub head: Pfn,
     /// Level of the leaf that maps it.
     pub level: Level,
     /// The device that it belongs to, where it was pinned as device memory.
@@ -187,7 +190,6 @@ fn user_range(tables: &TableSet<'_>, start: VirtAddr, nr: i64) -> Option<VaRange
 /// `put_page` for every page: gives back what [`get_user_pages_fast`] took.
 pub fn put_pages(zone: &mut Zone, pages: &[PinnedPage]) {
     for page in pages {
-        let head = zone.compound_head(page.pfn);
-        zone.put(head, 1);
+        zone.put(page.head, 1);
     }
 }

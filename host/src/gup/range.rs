@@ -59,8 +59,7 @@ impl<'a> GupWalk<'a> {
     /// `undo_dev_pagemap`: gives back every page from the `keep`th on.
     fn undo(&mut self, keep: usize) {
         for page in self.pages.drain(keep..).rev() {
-            let head = self.zone.compound_head(page.pfn);
-            self.zone.put(head, 1);
+            self.zone.put(page.head, 1);
         }
     }
 
@@ -96,7 +95,7 @@ impl<'a> GupWalk<'a> {
             return self.stop_at(step, StopReason::Changed);
         }
         let pgmap = if facts.has(Facts::DEVMAP) { self.pgmap } else { None };
-        self.pages.push(PinnedPage { va: step.range.first, pfn, level: step.at.level, pgmap });
+        self.pages.push(PinnedPage { va: step.range.first, pfn, head, level: step.at.level, pgmap });
         Flow::Next
     }
 
@@ -123,7 +122,7 @@ impl<'a> GupWalk<'a> {
             return self.stop_at(step, StopReason::Changed);
         }
         for (va, pfn) in self.frames(step, Pfn(target)) {
-            self.pages.push(PinnedPage { va, pfn, level: step.at.level, pgmap: None });
+            self.pages.push(PinnedPage { va, pfn, head, level: step.at.level, pgmap: None });
         }
         Flow::Next
     }
@@ -138,8 +137,9 @@ impl<'a> GupWalk<'a> {
                 self.undo(keep);
                 return self.stop_at(step, StopReason::NoPgmap);
             }
-            self.pages.push(PinnedPage { va, pfn, level: step.at.level, pgmap: self.pgmap });
-            self.zone.get(pfn);
+            let head = self.zone.compound_head(pfn);
+            self.pages.push(PinnedPage { va, pfn, head, level: step.at.level, pgmap: self.pgmap });
+            self.zone.get(head);
         }
         self.zone.put_dev_pagemap(self.pgmap.take());
         if self.changed(step) {

@@ -207,9 +207,8 @@ impl Zone {
         true
     }
 
-    /// `get_page`: adds a reference to the page's head whatever its count.
-    pub fn get(&mut self, pfn: Pfn) {
-        let head = self.compound_head(pfn);
+    /// `get_page`: adds a reference to a head whatever its count.
+    pub fn get(&mut self, head: Pfn) {
         self.page_refs.insert(head, self.refcount(head).saturating_add(1));
     }
 
