@@ -2,7 +2,8 @@
 //!
 //! In: the bytes of a WASM module and a frozen configuration. Out: a type per stage, each built only from the one
 //! before. [`validate`] checks WebAssembly's own rules, then ptwalk's integer subset, the whitelist of imports and
-//! exports, signatures and sizes; [`lift`] turns each export into a closed form by exact symbolic execution.
+//! exports, signatures and sizes; [`lift`] turns each export into a closed form by exact symbolic execution; [`verify`]
+//! proves them safe and lawful, and makes the one type that a walk accepts.
 #![forbid(unsafe_code)]
 
 pub mod bits;

@@ -19,7 +19,7 @@ fn is_plain(c: char) -> bool {
     let right_to_left = matches!(c,
         '\u{0590}'..='\u{08ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
         | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}');
-    (c.is_alphanumeric() && !right_to_left) || matches!(c, '\u{2026}' | '\u{2013}' | '\u{2014}')
+    (c.is_alphanumeric() && !right_to_left) || matches!(c, '\u{2026}' | '\u{2013}' | '\u{2014}' | '\u{2192}' | '\u{d7}')
 }
 
 /// The text with everything escaped that is not plain, cut to `chars_max` characters.

@@ -1,8 +1,10 @@
-;; expect: L906 at 0x4f, export untagged_addr
-;; generate: DATA = 20000 x "\01\02"
+;; A load that may choose from 32,768 bytes of data: each would be an input of a multiplexer.
+;; expect: L906 at 0x4e, export pte_to_phys, op i64.load8_u
+;; message: a load chooses from 32768 entries of read-only data, at most 4096 are allowed
+;; generate: DATA = 32768 x "x"
 (module
-  (func (export "ptwalk_abi_1"))
-  (memory 1)
+  (memory 1 1)
   (data (i32.const 0) "{DATA}")
-  (func (export "untagged_addr") (param $x i64) (result i64)
+  (func (export "ptwalk_abi_1"))
+  (func (export "pte_to_phys") (param $x i64) (result i64)
     (i64.load8_u (i32.and (i32.wrap_i64 (local.get $x)) (i32.const 0x7fff)))))

@@ -239,6 +239,39 @@ fn an_address_bit_that_is_also_a_flag_is_shared() {
 }
 
 #[test]
+fn what_depends_on_more_than_half_the_word_names_no_bit() {
+    for (high, kind) in [(31, Kind::Shared), (32, Kind::Unused)] {
+        let mut f = Forms::new();
+        let field = f.field(high, 0, 0);
+        let zero = f.arena.constant(Width::W64, 0).unwrap();
+        let clear = f.arena.eq(field, zero).unwrap();
+        f.truth(Helper::pmd_bad, clear);
+        let layout = f.layout(Level::Pmd);
+        assert_eq!(field_at(&layout, 0).kind, kind);
+        assert_eq!(layout.helpers[0].reads_word(), kind == Kind::Unused);
+    }
+}
+
+/// Two rules that random forms hardly ever reach: a borrow passes zeros of the minuend, and a lone one flips a bit.
+#[test]
+fn subtraction_borrows_through_zeros_and_flips_a_lone_bit() {
+    let mut f = Forms::new();
+    let x = f.x();
+    let page = f.arena.constant(Width::W64, 1 << 12).unwrap();
+    let left = f.op(BinaryOp::Sub, page, x);
+    assert_eq!(bits::support(&f.arena, left, 0, 1 << 20), (1 << 21) - 1);
+
+    let y = f.arena.input(1, Width::W64).unwrap();
+    let high = f.with(And, y, 0xff << 40);
+    let lone = f.with(Or, high, 1 << 5);
+    let flipped = f.op(BinaryOp::Sub, x, lone);
+    let origin = |bit| bits::origin(&f.arena, flipped, bit, 0);
+    assert_eq!(origin(4), bits::Origin::Bit { index: 4, negated: false });
+    assert_eq!(origin(5), bits::Origin::Bit { index: 5, negated: true });
+    assert_eq!(origin(6), bits::Origin::Mixed);
+}
+
+#[test]
 fn without_helpers_all_bits_are_unused() {
     let layout = EntryLayout::new(Level::P4d, &[]);
     assert_covers(&layout);

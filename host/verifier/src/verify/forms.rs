@@ -90,3 +90,69 @@ fn permitted(arena: &mut Arena, helper: Helper, [present, write]: [Option<ExprId
     let granted = arena.and(present, enough)?;
     arena.zext(granted, Width::W32)
 }
+
+#[cfg(test)]
+mod tests {
+    use ptwalk_abi::{Arch, Config};
+
+    use super::*;
+    use crate::expr::Evaluator;
+    use crate::lift::{Module, NoOracle, lift};
+
+    /// Two helpers of its own; everything else is what the contract makes of their absence.
+    struct Native;
+
+    impl Arch for Native {
+        fn pte_none(&self, _: u64) -> bool {
+            false
+        }
+        fn pte_present(&self, x: u64) -> bool {
+            x & 1 != 0
+        }
+        fn pte_write(&self, x: u64) -> bool {
+            x & 2 != 0
+        }
+        fn pte_pfn(&self, _: u64) -> u64 {
+            0
+        }
+        fn PGDIR_SHIFT(&self) -> u32 {
+            0
+        }
+        fn PTRS_PER_PGD(&self) -> u32 {
+            0
+        }
+        fn PTRS_PER_PTE(&self) -> u32 {
+            0
+        }
+        fn LOWER_HALF_END(&self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn stubs_answer_as_the_defaults_of_the_trait() {
+        let wat = r#"(module
+            (func (export "pte_present") (param i64) (result i32)
+                (i32.and (i32.wrap_i64 (local.get 0)) (i32.const 1)))
+            (func (export "pte_write") (param i64) (result i32)
+                (i32.and (i32.wrap_i64 (i64.shr_u (local.get 0) (i64.const 1))) (i32.const 1))))"#;
+        let bytes = wat::parse_str(wat).expect("WAT");
+        let module = Module::decode(&bytes).expect("within the subset");
+        let mut lifted = lift(&module, &Config::DEFAULT, &mut NoOracle).expect("it has no loops");
+        let forms = resolve(&mut lifted).expect("a few nodes");
+        let mut stubs = 0;
+        for (helper, form) in Helper::ALL.iter().copied().zip(&forms) {
+            let Some(form) = form else {
+                assert!(matches!(helper.stub(), Stub::Required | Stub::Undefined), "{helper}");
+                continue;
+            };
+            stubs += usize::from(form.source != FormSource::Plugin);
+            assert_eq!(lifted.arena.width(form.result), width(helper.signature().result()), "{helper}");
+            for args in [[0, 0], [1, 0], [1, 1], [2, 1], [3, 1], [3, 0], [3, 3], [u64::MAX, 1 << 31]] {
+                let value = Evaluator::new(args.to_vec()).value(&lifted.arena, form.result);
+                assert_eq!(value, Native.call(helper, args), "{helper}{args:?}");
+            }
+        }
+        assert!(stubs > 40, "only {stubs} stubs");
+    }
+}

@@ -27,7 +27,7 @@ mod values;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ptwalk_abi::{Config, Helper};
+use ptwalk_abi::Config;
 
 pub use forms::{Form, FormSource};
 pub use lawset::LawSet;
@@ -219,11 +219,6 @@ fn decode_error(error: &DecodeError) -> Rejection {
 /// The code of a text that another stage gives. Every text in use is a code: the tests go through them.
 fn code(text: &str) -> Code {
     Code::by_text(text).unwrap_or(Code::L920)
-}
-
-/// The helper of an export that was lifted, for the names of its arguments.
-fn helper_of(name: &str) -> Option<Helper> {
-    Helper::by_name(name)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ptwalk_abi::Helper;
 
-use super::question::{Conclusion, engine, out_of_time};
+use super::question::{Conclusion, UNCONFIRMED, engine, out_of_time};
 use super::safety::Doubts;
 use super::values::{Counterexample, Side, Value};
 use super::{LawSet, Run};
@@ -174,9 +174,6 @@ impl Run<'_, '_> {
         ended && verdict.refutes()
     }
 }
-
-/// Said where the prover's input does not do on the code what it does in the circuit: a fault of the verifier.
-const UNCONFIRMED: &str = "internal fault: the counterexample found does not replay on the code";
 
 /// Laws whose names end so say what a result lies in.
 const RANGE: &str = "_range";

@@ -6,6 +6,9 @@ use crate::expr::{Arena, ExprId};
 use super::Run;
 use super::budget::TIME_MAX;
 
+/// Said where the prover's input does not do on the code what it does in the circuit: a fault of the verifier.
+pub(super) const UNCONFIRMED: &str = "internal fault: the counterexample found does not replay on the code";
+
 /// Whether something is true of no input.
 pub(super) enum Answer {
     /// It is.

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use ptwalk_abi::Config;
 use serde::{Deserialize, Serialize};
 
+use super::Timing;
 use super::obey::{LawOutcome, LawVerdict};
 use super::plugin::{facts, named};
 use super::values::{Counterexample, Value, arguments};
-use super::{Timing, helper_of};
 use crate::code::Code;
 use crate::expr::Arena;
 use crate::lift::LiftedExport;
@@ -181,7 +181,7 @@ impl LawReport {
 /// The exports by name. One that no helper has, as the marker of the ABI, is none.
 pub(super) fn exports(arena: &Arena, exports: &[LiftedExport]) -> BTreeMap<String, ExportReport> {
     let of = |export: &LiftedExport| {
-        let helper = export.helper.or_else(|| helper_of(&export.name))?;
+        let helper = export.helper?;
         let facts = facts(arena, export);
         let report = ExportReport {
             instructions_max: facts.instructions_max,

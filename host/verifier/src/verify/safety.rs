@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use ptwalk_abi::Helper;
 
 use super::explain::exported;
-use super::question::Answer;
+use super::question::{Answer, UNCONFIRMED};
 use super::values::{Counterexample, Side, Value, inputs};
-use super::{Run, code, helper_of};
+use super::{Run, code};
 use crate::code::Code;
 use crate::expr::{Arena, Evaluator, ExprId, Width};
 use crate::lift::{Ending, Finding, Hazard, Lifted, LiftedExport, Obligation, Place, Problem, replay_export};
@@ -130,9 +130,6 @@ impl Run<'_, '_> {
     }
 }
 
-/// Said where the prover's input does not do on the code what it does in the circuit: a fault of the verifier.
-const UNCONFIRMED: &str = "internal fault: the counterexample found does not replay on the code";
-
 /// The trap by which execution ends, where the hazard is one.
 const fn trap_of(hazard: Hazard) -> Option<Hazard> {
     match hazard {
@@ -176,7 +173,7 @@ impl Run<'_, '_> {
 }
 
 fn shown_input(export: &LiftedExport, input: &[u64], sides: Vec<Side>) -> Counterexample {
-    let inputs = export.helper.or_else(|| helper_of(&export.name)).map(|helper| inputs(helper, input));
+    let inputs = export.helper.map(|helper| inputs(helper, input));
     Counterexample { inputs: inputs.unwrap_or_default(), sides }
 }
 
@@ -211,7 +208,9 @@ pub(super) fn finding(finding: &Finding) -> Diagnostic {
     if let Some(export) = &finding.export {
         error = error.export(export);
     }
-    if let (Some(input), Some(helper)) = (input_of(&finding.problem), finding.export.as_deref().and_then(helper_of)) {
+    if let (Some(input), Some(helper)) =
+        (input_of(&finding.problem), finding.export.as_deref().and_then(Helper::by_name))
+    {
         let shown = Counterexample { inputs: inputs(helper, input), sides: Vec::new() };
         error = error.counterexample(shown.to_string());
     }

@@ -3,9 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ptwalk_abi::Helper;
+
 use super::*;
 
 mod arm64;
+mod axioms;
+mod misc;
+mod thread;
 
 fn repository() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
