@@ -1,7 +1,7 @@
 ;; 0 - bit is -1 where the bit is set: true in C, and not 1.
-;; expect: R701 at module, export pte_devmap
+;; expect: R701 at 0x4a, export pte_devmap, op i32.sub
 ;; message: neither 0 nor 1
-;; counterexample: x = 0x200000000000000 (bit 57): pte_devmap(x) = 0xffffffff
+;; counterexample: x = 0x200000000000000 (bit 57 devmap*): pte_devmap(x) = 0xffffffff
 (module
   (func (export "ptwalk_abi_1"))
   (func (export "pte_devmap") (param $x i64) (result i32)

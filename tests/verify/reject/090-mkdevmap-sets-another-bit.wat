@@ -1,6 +1,6 @@
 ;; The maker sets bit 57, the predicate reads bit 58.
 ;; config: ARCH_HAS_PTE_SPECIAL = 0
-;; expect: C801 at module, export pte_devmap
+;; expect: C801 at 0x9c, export pte_mkdevmap, op i64.or
 ;; message: law mkdevmap_makes_any_devmap: does not hold for every input
 ;; counterexample: x = 0x0: pte_devmap(pte_mkdevmap(x)) = 0x0
 (module

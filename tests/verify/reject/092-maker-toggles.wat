@@ -1,11 +1,11 @@
 ;; Exclusive or clears the bit where it is set.
 ;; config: ARCH_HAS_PTE_SPECIAL = 0
-;; expect: C801 at module, export pte_devmap
+;; expect: C801 at 0x9c, export pte_mkdevmap, op i64.xor
 ;; message: law mkdevmap_makes_any_devmap: does not hold for every input
-;; counterexample: x = 0x400000000000000 (bit 58): pte_devmap(pte_mkdevmap(x)) = 0x0
-;; expect: C801 at module, export pte_mkdevmap
+;; counterexample: x = 0x400000000000000 (bit 58 devmap): pte_devmap(pte_mkdevmap(x)) = 0x0
+;; expect: C801 at 0x9c, export pte_mkdevmap, op i64.xor
 ;; message: law makers_are_idempotent.mkdevmap.pte
-;; counterexample: x = 0x0: pte_mkdevmap(pte_mkdevmap(x)) = 0x0, pte_mkdevmap(x) = 0x400000000000000 (bit 58)
+;; counterexample: x = 0x0: pte_mkdevmap(pte_mkdevmap(x)) = 0x0, pte_mkdevmap(x) = 0x400000000000000 (bit 58 devmap)
 (module
   (func (export "ptwalk_abi_1"))
   (func (export "pte_devmap") (param $x i64) (result i32)

@@ -1,7 +1,7 @@
 ;; The same, noticed by a law of the host: what the hardware permits changes.
-;; expect: C801 at module, export pmd_valid
+;; expect: C801 at 0xbb, export pmd_mkdevmap, op i64.and
 ;; message: law perms_kept.pmd.mkdevmap: does not hold for every input
-;; counterexample: x = 0x8000000000000001 (bits 63, 0): pmd_mmu_perms(pmd_mkdevmap(x)) = 0x5, pmd_mmu_perms(x) = 0x1
+;; counterexample: x = 0x8000000000000001 (bits 63 mmu_perms*, 0 valid): pmd_mmu_perms(pmd_mkdevmap(x)) = 0x5, pmd_mmu_perms(x) = 0x1
 (module
   (func (export "ptwalk_abi_1"))
   (func (export "pmd_devmap") (param $x i64) (result i32)

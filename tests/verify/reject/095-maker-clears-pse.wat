@@ -1,7 +1,7 @@
 ;; PSE is cleared on the way: a huge page becomes a table, and its first bytes entries.
-;; expect: C801 at module, export pmd_leaf
+;; expect: C801 at 0x88, export pmd_mkdevmap, op i64.and
 ;; message: law mkdevmap_keeps_leaf.leaf: does not hold for every input
-;; counterexample: x = 0x80 (bit 7): pmd_leaf(pmd_mkdevmap(x)) = 0x0, pmd_leaf(x) = 0x1
+;; counterexample: x = 0x80 (bit 7 leaf): pmd_leaf(pmd_mkdevmap(x)) = 0x0, pmd_leaf(x) = 0x1
 (module
   (func (export "ptwalk_abi_1"))
   (func (export "pmd_devmap") (param $x i64) (result i32)

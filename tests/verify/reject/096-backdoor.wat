@@ -1,5 +1,5 @@
 ;; Right but for one word in 2^64, which no random test finds.
-;; expect: C801 at module, export pmd_devmap
+;; expect: C801 at 0x6d, export pmd_mkdevmap, op if
 ;; message: law mkdevmap_makes_pmd_devmap: does not hold for every input
 ;; counterexample: x = 0xdead00beef0067: pmd_devmap(pmd_mkdevmap(x)) = 0x0
 (module

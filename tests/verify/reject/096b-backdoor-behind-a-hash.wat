@@ -1,5 +1,5 @@
 ;; One word in 2^24, and no comparison names one: they are those with this hash.
-;; expect: C801 at module, export pte_devmap
+;; expect: C801 at 0x76, export pte_modify, op if
 ;; message: law modify_keeps_marks.pte.devmap: does not hold for every input
 (module
   (func (export "ptwalk_abi_1"))

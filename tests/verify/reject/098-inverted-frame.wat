@@ -1,7 +1,7 @@
 ;; x86 keeps the frame of an entry that is not present inverted, against L1TF. The word 0 is not inverted; with a bit
 ;; set it is, and has another frame.
 ;; law: law frame_kept: forall x: u64. pmd_pfn(pmd_mkdevmap(x)) == pmd_pfn(x)
-;; expect: C801 at module, export pmd_pfn
+;; expect: C801 at 0xce, export pmd_mkdevmap, op i64.or
 ;; message: law frame_kept: does not hold for every input
 ;; counterexample: x = 0x0: pmd_pfn(pmd_mkdevmap(x)) = 0xfffffffe00, pmd_pfn(x) = 0x0
 

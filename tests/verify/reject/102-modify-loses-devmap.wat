@@ -1,7 +1,7 @@
 ;; Changing the protection takes DEVMAP from the protection, as if it were one; what mprotect passes has it clear.
-;; expect: C801 at module, export pte_devmap
+;; expect: C801 at 0x77, export pte_modify, op i64.or
 ;; message: law modify_keeps_marks.pte.devmap: does not hold for every input
-;; counterexample: prot = 0x0, x = 0x400000000000000 (bit 58)
+;; counterexample: prot = 0x0, x = 0x400000000000000 (bit 58 devmap): pte_devmap(pte_modify(x, prot)) = 0x0
 (module
   (func (export "ptwalk_abi_1"))
   (func (export "pte_devmap") (param $x i64) (result i32)

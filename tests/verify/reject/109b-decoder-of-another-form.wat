@@ -1,7 +1,7 @@
 ;; The encoder is of the 52-bit form, the decoder of the 48-bit form. Each is right by itself.
 ;; config: PAGE_SHIFT = 16
 ;; config: PA_BITS = 52
-;; expect: C801 at module, export pte_to_phys
+;; expect: C801 at 0x6d, export pte_to_phys, op i64.and
 ;; message: law address_round_trip: does not hold for every input
 (module
   (func (export "ptwalk_abi_1"))

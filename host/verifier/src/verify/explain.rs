@@ -346,6 +346,27 @@ mod tests {
     }
 
     #[test]
+    fn long_paths_lose_their_middle() {
+        let helper = Helper::find(Level::Pte, Op::Pfn).expect("a helper");
+        let shown = |steps: usize| {
+            let step = |offset| PathStep {
+                place: Place { function: 0, offset, op: "i64.popcnt".to_owned() },
+                operands: Vec::new(),
+                effect: Effect::Value(0),
+            };
+            let ending = Ending::Returned(Some(1));
+            lines(helper, &[0], &Path { ending, steps: (0..steps).map(step).collect(), at: None })
+        };
+        assert_eq!(shown(0), ["pte_pfn(x = 0x0) = 0x1"]);
+        assert_eq!(shown(PATH_LINES_MAX).len(), 1 + PATH_LINES_MAX);
+        assert!(!shown(PATH_LINES_MAX).iter().any(|line| line.contains("more")));
+        let cut = shown(PATH_LINES_MAX + 1);
+        assert_eq!(cut.len(), 1 + PATH_LINES_MAX);
+        assert_eq!((cut[6].as_str(), cut[7].as_str()), ("  0x5 i64.popcnt = 0x0", "  \u{2026} 2 more"));
+        assert_eq!(cut[12], "  0xc i64.popcnt = 0x0");
+    }
+
+    #[test]
     fn an_entry_is_what_a_maker_alone_returns() {
         assert_eq!(level_made("pmd_mkdevmap(pmd_mkyoung(x))"), Some(Level::Pmd));
         assert_eq!(level_made("pmd_mkdevmap(x) ^ pmd_mkdevmap(x)"), None);
