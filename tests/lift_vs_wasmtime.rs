@@ -315,7 +315,8 @@ impl Grammar<'_> {
     }
 
     fn local(&mut self) -> &'static str {
-        *self.rng.pick(&["$x", "$x", "$y", "$a", "$b"])
+        let name: &&'static str = self.rng.pick(&["$x", "$x", "$y", "$a", "$b"]);
+        name
     }
 
     fn wide(&mut self, depth: u32) -> String {

@@ -68,8 +68,8 @@ impl Memory {
     pub(crate) fn core(&self, order: core::ByteOrder, page_bytes: u64) -> core::CoreBuilder {
         let mut pages: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
         for (pa, word) in &self.words {
-            let page = pages.entry(pa & !(page_bytes - 1)).or_insert_with(|| vec![0; page_bytes as usize]);
-            let at = (pa & (page_bytes - 1)) as usize;
+            let page = pages.entry(pa & !(page_bytes - 1)).or_insert_with(|| vec![0; small(page_bytes)]);
+            let at = small(pa & (page_bytes - 1));
             page[at..at + 8].copy_from_slice(&match order {
                 core::ByteOrder::Little => word.to_le_bytes(),
                 core::ByteOrder::Big => word.to_be_bytes(),
@@ -90,4 +90,9 @@ impl Memory {
         }
         (first, bytes)
     }
+}
+
+/// A size or offset of test memory.
+fn small(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("test memory is small")
 }
