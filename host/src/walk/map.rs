@@ -258,6 +258,7 @@ impl MapVisitor<'_, '_> {
 }
 
 impl Visitor for MapVisitor<'_, '_> {
+    #[inline]
     fn entry(&mut self, step: &Step<'_>) -> Result<Flow, WalkError> {
         let Record { facts, target } = step.record;
         let is_leaf = step.slot.level == Level::Pte || facts.any(Facts::LEAF.or(Facts::HUGE).or(Facts::TRANS_HUGE));
