@@ -72,7 +72,7 @@ impl Compiled {
     /// [`EngineError::Build`] when wasmtime refuses the module.
     ///
     /// # Cost
-    /// Some milliseconds: Cranelift compiles every function of the plugin.
+    /// Some tens of milliseconds for arm64: Cranelift compiles every function of the plugin, and its way in.
     pub fn new(plugin: Arc<ValidPlugin>, config: &Config, queries: Vec<Query>) -> Result<Compiled, EngineError> {
         Compiled::with_helpers(plugin, config, queries, |_| true)
     }
