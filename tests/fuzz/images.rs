@@ -14,7 +14,7 @@ fn core(random: &mut Random) -> Vec<u8> {
     let mut core = CoreBuilder::new(order, random.pick(&[183, 62, 21, 0]));
     for _ in 0..random.below(4) {
         let bytes: Vec<u8> = (0..random.below(40) * 8).map(|_| random.word().to_le_bytes()[7]).collect();
-        let pa = random.pick(&[0, 0x1000, 0x1040, 1 << 40, u64::MAX & !0xfff]);
+        let pa = random.pick(&[0, 0x1000, 0x1040, 1 << 40, !0xfff]);
         core = core.load_of(pa, &bytes, bytes.len() as u64 + random.pick(&[0, 8, 4096]));
     }
     let info = "OSRELEASE=6.12.0\nPAGESIZE=4096\nSYMBOL(swapper_pg_dir)=ffff800010000000\nNUMBER(VA_BITS)=48\n\

@@ -26,7 +26,7 @@ pub fn size(bytes: u128) -> String {
     let mut units = ["B", "K", "M", "G", "T", "P", "E"].iter();
     let mut unit = units.next();
     let mut rest = bytes;
-    while rest != 0 && rest % 1024 == 0 {
+    while rest != 0 && rest.is_multiple_of(1024) {
         let Some(next) = units.next() else { break };
         rest /= 1024;
         unit = Some(next);

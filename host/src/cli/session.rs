@@ -67,7 +67,7 @@ impl Session {
         }
         for root in &roots {
             let name = probe.roots.iter().find(|candidate| candidate.root == *root).map_or("", |found| found.name);
-            notice(output, &format!("root {} ({} half) {name}", root.pa, root.half).trim_end().to_owned());
+            notice(output, format!("root {} ({} half) {name}", root.pa, root.half).trim_end());
         }
         Ok(Session { image, plugin, config, geometry, roots })
     }

@@ -192,6 +192,9 @@ pub enum Event {
     Problem(Problem),
 }
 
+/// Consumes events, each with the trail of entries passed on the way to it.
+pub type Sink<'a> = dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError> + 'a;
+
 /// Walks a range and hands every event to `sink`, which gets the trail of entries passed as well.
 ///
 /// # Errors
@@ -203,7 +206,7 @@ pub fn walk_map<E: Engine + ?Sized>(
     engine: &mut E,
     tables: &TableSet<'_>,
     range: VaRange,
-    sink: &mut dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError>,
+    sink: &mut Sink<'_>,
 ) -> Result<(), WalkError> {
     // The root may have as few as two entries, but there is one of it.
     let below_root = tables.geometry.slots().get(1..).unwrap_or_default();
@@ -219,7 +222,7 @@ struct MapVisitor<'a, 'b> {
     tables: &'a TableSet<'a>,
     upper_half: bool,
     perms_known: bool,
-    sink: &'b mut dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError>,
+    sink: &'b mut Sink<'b>,
     /// Tables that may still be visited.
     budget: u64,
 }
