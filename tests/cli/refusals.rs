@@ -120,6 +120,22 @@ fn hostile_plugins_are_contained_and_named() {
     ptwalk(&[&["walk", &image, "0"], &options[..]].concat()).exits(0).says(&["4K granule, 2 levels, 30-bit VA"]);
 }
 
+/// A range that the root does not translate is refused: walking none of it and calling that complete would be a lie.
+#[test]
+fn gup_beyond_the_lower_half_is_refused_whatever_the_plugin_grants() {
+    let files = Files::new();
+    let image = raw_image(&files);
+    let path = tests_folder().join("plugins/hostile/traps-on-one-entry.wat");
+    let text = std::fs::read_to_string(path).expect("part of the repository");
+    let grants = "(module\n  (func (export \"TASK_SIZE_MAX\") (result i64) (i64.const 0x1_0000_0000))\n";
+    let generous = files.write("generous.wat", text.replacen("(module\n", grants, 1).as_bytes());
+    for (start, pages) in [("0x40000000", "1"), ("0x3ffff000", "2")] {
+        let options = ["--base", "0", "--root", "0", "--plugin", &generous, "--json"];
+        let document = ptwalk(&[&["gup", &image, start, pages], &options[..]].concat()).exits(1).document();
+        assert_eq!((&document["pinned"], &document["stop"]["reason"]), (&0.into(), &"access_ok".into()), "{start}");
+    }
+}
+
 #[test]
 fn a_helper_that_fails_is_named_by_plugin_run() {
     let folder = tests_folder().join("plugins/hostile");

