@@ -97,12 +97,15 @@ enum Page {
     Swapped { kind: u64, offset: u64 },
 }
 
+/// Pages by address.
+type Pages = BTreeMap<u64, Page>;
+
 fn hex(text: &str) -> Result<u64, Failure> {
     Ok(u64::from_str_radix(text, 16)?)
 }
 
 /// The ranges scanned, and every page of them that was present or swapped.
-fn truth(dump: &Dump) -> Result<(Vec<(u64, u64)>, BTreeMap<u64, Page>), Failure> {
+fn truth(dump: &Dump) -> Result<(Vec<(u64, u64)>, Pages), Failure> {
     let mut scans = Vec::new();
     let mut pages = BTreeMap::new();
     for line in dump.lines("ground-truth.tsv")? {
@@ -130,7 +133,7 @@ fn truth(dump: &Dump) -> Result<(Vec<(u64, u64)>, BTreeMap<u64, Page>), Failure>
 }
 
 /// Every page of the scanned ranges as ptwalk sees it.
-fn ours(dump: &Dump, scans: &[(u64, u64)]) -> Result<BTreeMap<u64, Page>, Failure> {
+fn ours(dump: &Dump, scans: &[(u64, u64)]) -> Result<Pages, Failure> {
     let mut engine = dump.walker()?;
     let scanned = |va: u64| scans.iter().any(|(start, end)| (*start..*end).contains(&va));
     let mut pages = BTreeMap::new();

@@ -2,7 +2,8 @@
 //!
 //! In: `reject/*` and `accept/*`, as `.wat`, or `.hex` for bytes that WAT cannot express (`;` starts a comment). Out: a
 //! readable difference for every file that does not do what it says. Guaranteed: a file without an expectation fails,
-//! and so does an error, a warning or a directive that nobody expected. Not handled: running what is accepted.
+//! and so does an error, a warning or a directive that nobody expected, and so does a file that takes longer than
+//! [`PATIENCE`]. Not handled: running what is accepted.
 //!
 //! A comment line of one word and a colon is a directive:
 //!
@@ -10,25 +11,60 @@
 //! ;; expect: S110 at 0x1a, export pte_pfn    code and place: 0xOFFSET, export NAME, function INDEX, op TEXT, module
 //! ;; message: env.log                        part of the message of the last expected error
 //! ;; reason: …    ;; suggests: …             part of its reason, or of its suggestion
+//! ;; counterexample: x = 0x2                 its counterexample begins so, and no digit follows
+//! ;; omitted: 9980                           how many errors are found and not shown, where it is not none
 //! ;; claim: memory 1 pages                   what is said about a module that is accepted; the whole line
+//! ;; claim: bound pte_pfn <= 12              instructions of a call at most; likewise `stack pte_pfn <= 24`, in bytes
+//! ;; claim: law NAME proved                  the verdict on a law of the host or of the file
+//! ;; claim: verified                         a walk may use it: the contract's required helpers are there as well
+//! ;; claim: forall x: u64. pte_pfn(x) == x   a law (docs/laws.md) that must hold; proved here, apart from the verdict
 //! ;; warning: assumed version 1              part of a warning; each warning wants its own
-//! ;; generate: NAME = 100 x block            {NAME} in the module stands for the text 100 times, separated by spaces;
+//! ;; config: PAGE_SHIFT = 16                 a value that is not the default
+//! ;; law: law NAME: forall x: u64. …         a line of the law file that the plugin is verified with
+//! ;; stages: validate                        stops after validation: the file is about the module's form
+//! ;; generate: NAME = 100 x block            {NAME} in module or laws stands for the text 100 times, separated by spaces;
 //!                                            in quotes, for the text without spaces; {i} and {i+1} count in it
 //! ```
 //!
 //! Expectations stand in the order of the errors, by offset. `BLESS=1` rewrites the offset of an expectation whose
 //! code and other places are right, and nothing else; write `0x?` where it is not known yet.
 //!
-//! A later stage is added in [`outcome`]: errors, warnings and claims are all that the corpus compares.
+//! What a plugin must export for a walk is not asked of these modules, which are fragments; everything else is decided
+//! as `ptwalk verify` decides it. A later stage is added in [`outcome`]: errors, warnings and claims are all that the
+//! corpus compares.
+
+#[path = "verify/case.rs"]
+mod case;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use ptwalk_verifier::code::Code;
+use case::{Case, Place, generate, is_counterexample, is_law};
+use ptwalk_abi::{Config, Extern};
+use ptwalk_verifier::bits::budget::{GATES, QueryBudget};
+use ptwalk_verifier::bits::decide::Implication;
+use ptwalk_verifier::blast::Prover;
+use ptwalk_verifier::laws::{Binding, Exports, Law, Origin, bind, lower, parse_text};
+use ptwalk_verifier::lift::{Module, lift};
 use ptwalk_verifier::report::{Diagnostic, Rejection, Warning};
 use ptwalk_verifier::validate::{Manifest, ValidPlugin};
+use ptwalk_verifier::verify::{LawSet, Session, VerifyReport};
+
+/// Time that one file may take. The aim is a second; the tests may share the machine with others.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time for which mutants of the corpus are verified.
+const MUTANTS_TIME: Duration = Duration::from_secs(5);
+
+/// Step, a prime, from one mutant that is verified to the next.
+const MUTANTS_STEP: usize = 7919;
+
+/// Files that are listed with the time they took.
+const SLOWEST_SHOWN: usize = 20;
 
 /// What the verifier says about a module.
 #[derive(Default)]
@@ -36,22 +72,80 @@ struct Outcome {
     errors: Vec<Diagnostic>,
     warnings: Vec<String>,
     claims: BTreeSet<String>,
+    /// Errors that were found and are not shown.
+    omitted: usize,
 }
 
 /// Runs every stage, as far as it goes.
-fn outcome(bytes: &[u8]) -> Outcome {
-    match ValidPlugin::validate(bytes) {
-        Err(rejection) => refused(&rejection),
-        Ok(plugin) => Outcome {
-            errors: Vec::new(),
-            warnings: plugin.warnings().iter().map(Warning::to_string).collect(),
-            claims: claims_of_validation(&plugin),
-        },
+fn outcome(case: &Case, bytes: &[u8]) -> Outcome {
+    let plugin = match ValidPlugin::validate(bytes) {
+        Err(rejection) => return refused(&rejection),
+        Ok(plugin) => Arc::new(plugin),
+    };
+    let mut found = Outcome {
+        warnings: plugin.warnings().iter().map(Warning::to_string).collect(),
+        claims: claims_of_validation(&plugin),
+        ..Outcome::default()
+    };
+    if case.validate_only {
+        return found;
     }
+    let laws = if case.laws.is_empty() { LawSet::host() } else { LawSet::with_file(&case.laws) };
+    let laws = laws.expect("the host's laws are in order");
+    let session = match Session::new(&plugin) {
+        Err(rejection) => return refused(&rejection),
+        Ok(session) => session,
+    };
+    let report = session.examine(&case.config, &laws);
+    found.claims.extend(claims_of_verification(&report));
+    if plugin.missing_for_walk().is_empty() && session.verify(&case.config, &laws).verified().is_some() {
+        found.claims.insert("verified".into());
+    }
+    found.warnings = report.warnings.iter().map(Warning::to_string).collect();
+    found.omitted = report.omitted;
+    found.errors = report.errors;
+    found
 }
 
 fn refused(rejection: &Rejection) -> Outcome {
-    Outcome { errors: rejection.errors().to_vec(), ..Outcome::default() }
+    Outcome { errors: rejection.errors().to_vec(), omitted: rejection.omitted(), ..Outcome::default() }
+}
+
+fn claims_of_verification(report: &VerifyReport) -> BTreeSet<String> {
+    let mut claims = BTreeSet::new();
+    for (name, export) in &report.exports {
+        claims.insert(format!("bound {name} <= {}", export.instructions_max));
+        claims.insert(format!("stack {name} <= {}", export.stack_bytes));
+    }
+    claims.extend(report.laws.iter().map(|law| format!("law {} {}", law.id, law.verdict)));
+    claims
+}
+
+/// Proves a claim that is a law, from the code and apart from the verdict.
+fn prove(text: &str, config: &Config, bytes: &[u8]) -> Result<(), String> {
+    let formula = parse_text(text).map_err(|error| error.to_string())?.remove(0).1;
+    let mut law = Law {
+        id: String::new(),
+        name: String::new(),
+        doc: String::new(),
+        source: String::new(),
+        origin: Origin::File,
+        formula,
+    };
+    law.id = "claim".into();
+    let module = Module::decode(bytes).map_err(|error| error.to_string())?;
+    let mut prover = Prover::new(GATES, QueryBudget::default());
+    let mut lifted = lift(&module, config, &mut prover).map_err(|findings| findings.to_string())?;
+    let exports: Exports = lifted.exports.iter().filter_map(|export| export.helper).collect();
+    let Binding::Applicable(bound) = bind(&law, config, &exports) else { return Err("it does not apply".into()) };
+    let forms: Vec<_> = lifted.exports.iter().map(|export| (export.helper, export.result)).collect();
+    let form = |helper| forms.iter().find(|(found, _)| *found == Some(helper))?.1;
+    let lowered = lower(&bound, &mut lifted.arena, form).map_err(|error| error.to_string())?;
+    match prover.implies(&lifted.arena, lowered.precondition, lowered.claim) {
+        Ok(Implication::Proved { .. }) => Ok(()),
+        Ok(other) => Err(format!("{other:x?}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn claims_of_validation(plugin: &ValidPlugin) -> BTreeSet<String> {
@@ -72,193 +166,6 @@ fn claims_of_validation(plugin: &ValidPlugin) -> BTreeSet<String> {
         claims.extend(value.map(|value| format!("manifest {key} = {value}")));
     }
     claims
-}
-
-/// Where an error is expected to lie.
-#[derive(Debug, PartialEq)]
-enum Place {
-    Offset(Option<u64>),
-    Export(String),
-    Function(u32),
-    Op(String),
-    /// The whole module: no offset.
-    Module,
-}
-
-impl Place {
-    fn parse(text: &str) -> Result<Place, String> {
-        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-        match (word, rest) {
-            ("module", "") => Ok(Place::Module),
-            ("0x?", "") => Ok(Place::Offset(None)),
-            ("export", name) if !name.is_empty() => Ok(Place::Export(name.into())),
-            ("op", op) if !op.is_empty() => Ok(Place::Op(op.into())),
-            ("function", index) => {
-                index.parse().map(Place::Function).map_err(|error| format!("function {index:?}: {error}"))
-            }
-            (offset, "") if offset.starts_with("0x") => u64::from_str_radix(&offset[2..], 16)
-                .map(|offset| Place::Offset(Some(offset)))
-                .map_err(|error| format!("offset {offset:?}: {error}")),
-            _ => Err(format!("unknown place {text:?}")),
-        }
-    }
-
-    fn is_of(&self, error: &Diagnostic) -> bool {
-        match self {
-            Place::Offset(offset) => offset.is_some() && error.offset == *offset,
-            Place::Export(name) => error.export.as_deref() == Some(name),
-            Place::Function(index) => error.function.as_ref().is_some_and(|f| f.index == *index),
-            Place::Op(op) => error.op.as_deref() == Some(op),
-            Place::Module => error.offset.is_none(),
-        }
-    }
-}
-
-/// An error that a file expects, with the number of its line.
-#[derive(Debug)]
-struct Expected {
-    line: usize,
-    code: Code,
-    places: Vec<Place>,
-    parts: Vec<(&'static str, String)>,
-}
-
-/// What one file says.
-#[derive(Debug, Default)]
-struct Case {
-    expected: Vec<Expected>,
-    claims: Vec<String>,
-    warnings: Vec<String>,
-    generated: Vec<(String, String)>,
-}
-
-impl Case {
-    fn parse(source: &str) -> Result<Case, String> {
-        let mut case = Case::default();
-        for (number, line) in source.lines().enumerate() {
-            let Some(comment) = line.trim().strip_prefix(";;") else { continue };
-            let Some((word, rest)) = comment.trim().split_once(':') else { continue };
-            // A sentence with a colon in it is a comment; a single word is a directive, perhaps misspelt.
-            if !word.contains(' ') {
-                case.directive(number, word, rest.trim()).map_err(|error| format!("line {}: {error}", number + 1))?;
-            }
-        }
-        Ok(case)
-    }
-
-    fn directive(&mut self, line: usize, word: &str, rest: &str) -> Result<(), String> {
-        match word {
-            "expect" => {
-                let (code, places) = rest.split_once(" at ").ok_or("expect wants `CODE at PLACE`")?;
-                let code = Code::ALL.iter().copied().find(|c| c.text() == code);
-                let code = code.ok_or_else(|| format!("unknown code in {rest:?}"))?;
-                let places = places.split(", ").map(Place::parse).collect::<Result<_, _>>()?;
-                self.expected.push(Expected { line, code, places, parts: Vec::new() });
-            }
-            "message" | "reason" | "suggests" => {
-                let key = ["message", "reason", "suggests"].into_iter().find(|k| *k == word).unwrap_or_default();
-                let last = self.expected.last_mut().ok_or_else(|| format!("{word} before any expect"))?;
-                last.parts.push((key, rest.into()));
-            }
-            "claim" => self.claims.push(rest.into()),
-            "warning" => self.warnings.push(rest.into()),
-            "generate" => self.generated.push(generate(rest)?),
-            _ => return Err(format!("unknown directive {word:?}")),
-        }
-        if rest.is_empty() { Err(format!("{word} without a text")) } else { Ok(()) }
-    }
-
-    /// The module of a file.
-    fn module(&self, path: &Path, source: &str) -> Result<Vec<u8>, String> {
-        if path.extension().is_some_and(|e| e == "hex") {
-            return hex(source);
-        }
-        let mut text = source.to_owned();
-        for (name, replacement) in &self.generated {
-            let slot = format!("{{{name}}}");
-            if !text.contains(&slot) {
-                return Err(format!("{slot} is generated and not used"));
-            }
-            text = text.replace(&slot, replacement);
-        }
-        wat::parse_str(&text).map_err(|error| format!("not WAT: {error}"))
-    }
-
-    /// What the verifier does other than the file says.
-    fn differences(&self, found: &Outcome) -> Vec<String> {
-        let mut differences = Vec::new();
-        if self.expected.len() != found.errors.len() {
-            differences.push(format!("expected {} errors, found {}", self.expected.len(), found.errors.len()));
-        }
-        let longest = self.expected.len().max(found.errors.len());
-        for i in 0..longest {
-            match (self.expected.get(i), found.errors.get(i)) {
-                (Some(expected), Some(error)) => expected.compare(error, &mut differences),
-                (Some(expected), None) => differences.push(format!("missing: {} {:?}", expected.code, expected.places)),
-                (None, Some(error)) => differences.push(format!("extra: {error}")),
-                (None, None) => {}
-            }
-        }
-        for claim in self.claims.iter().filter(|claim| !found.claims.contains(*claim)) {
-            let claims: Vec<&str> = found.claims.iter().map(String::as_str).collect();
-            differences.push(format!("not claimed: {claim}\n  claimed are:\n    {}", claims.join("\n    ")));
-        }
-        let mut warnings = found.warnings.clone();
-        for wanted in &self.warnings {
-            match warnings.iter().position(|warning| warning.contains(wanted)) {
-                Some(at) => drop(warnings.remove(at)),
-                None => differences.push(format!("no warning: {wanted}")),
-            }
-        }
-        differences.extend(warnings.into_iter().map(|warning| format!("unexpected warning: {warning}")));
-        differences
-    }
-}
-
-impl Expected {
-    fn compare(&self, error: &Diagnostic, differences: &mut Vec<String>) {
-        let at = error.place().unwrap_or("the module".into());
-        if self.code != error.code {
-            differences.push(format!("expected {}, found {} at {at}: {}", self.code, error.code, error.message));
-            return;
-        }
-        for place in self.places.iter().filter(|place| !place.is_of(error)) {
-            differences.push(format!("{}: expected at {place:?}, found at {at}", self.code));
-        }
-        for (key, part) in &self.parts {
-            let text = match *key {
-                "message" => &error.message,
-                "reason" => &error.reason,
-                _ => error.suggestion.as_deref().unwrap_or(""),
-            };
-            if !text.contains(part) {
-                differences.push(format!("{}: {key} without {part:?}: {text}", self.code));
-            }
-        }
-    }
-}
-
-/// Reads `NAME = COUNT x TEXT` into a name and the text that stands for it.
-fn generate(rest: &str) -> Result<(String, String), String> {
-    let syntax = "generate wants `NAME = COUNT x TEXT`";
-    let (name, rest) = rest.split_once(" = ").ok_or(syntax)?;
-    let (count, text) = rest.split_once(" x ").ok_or(syntax)?;
-    let count: usize = count.parse().map_err(|error| format!("{syntax}: {error}"))?;
-    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let (text, separator) = quoted.map_or((text, " "), |text| (text, ""));
-    let mut out = String::new();
-    for i in 0..count {
-        out += &text.replace("{i}", &i.to_string()).replace("{i+1}", &(i + 1).to_string());
-        out += separator;
-    }
-    Ok((name.into(), out))
-}
-
-/// Reads bytes in hexadecimal.
-fn hex(source: &str) -> Result<Vec<u8>, String> {
-    let code = source.lines().map(|line| line.split(';').next().unwrap_or(""));
-    let bytes = code.flat_map(str::split_whitespace);
-    bytes.map(|byte| u8::from_str_radix(byte, 16).map_err(|error| format!("{byte:?}: {error}"))).collect()
 }
 
 /// Writes the offsets found into a file whose expectations are right otherwise; says whether anything changed.
@@ -313,40 +220,60 @@ fn load(path: &Path) -> Result<(String, Case, Vec<u8>), String> {
     Ok((source, case, module))
 }
 
-/// Runs one file; what is wrong with it, line by line.
-fn run(path: &Path, is_reject: bool) -> Result<(), Vec<String>> {
-    let (source, case, module) = load(path).map_err(|error| vec![error])?;
+/// Runs one file: the time that the verifier took, and what is wrong, line by line.
+fn run(path: &Path, is_reject: bool) -> (Duration, Vec<String>) {
+    let (source, case, module) = match load(path) {
+        Ok(loaded) => loaded,
+        Err(error) => return (Duration::ZERO, vec![error]),
+    };
     if is_reject && (case.expected.is_empty() || !case.claims.is_empty()) {
-        return Err(vec!["a file in reject/ wants an expect and no claim".into()]);
+        return (Duration::ZERO, vec!["a file in reject/ wants an expect and no claim".into()]);
     }
     if !is_reject && (!case.expected.is_empty() || case.claims.is_empty()) {
-        return Err(vec!["a file in accept/ wants a claim and no expect".into()]);
+        return (Duration::ZERO, vec!["a file in accept/ wants a claim and no expect".into()]);
     }
-    let found = outcome(&module);
+    let start = Instant::now();
+    let found = outcome(&case, &module);
+    let time = start.elapsed();
     let mut differences = case.differences(&found);
+    if time > PATIENCE {
+        differences.push(format!("it took {time:?}, more than {PATIENCE:?}"));
+    }
+    for claim in case.claims.iter().filter(|claim| is_law(claim)) {
+        if let Err(why) = prove(claim, &case.config, &module) {
+            differences.push(format!("not proved: {claim}\n  {why}"));
+        }
+    }
     if std::env::var_os("BLESS").is_some_and(|v| v == "1") && bless(path, &source, &case, &found) {
         differences.push("offsets were rewritten; run again without BLESS".into());
     }
-    if differences.is_empty() { Ok(()) } else { Err(differences) }
+    (time, differences)
 }
 
 #[test]
 fn corpus_does_what_it_says() {
     let mut report = String::new();
     let mut counts = [0, 0];
+    let mut times = Vec::new();
     for (is_reject, folder) in [(true, "reject"), (false, "accept")] {
         let files = files(folder);
         assert!(!files.is_empty(), "tests/verify/{folder} is empty");
         for path in files {
             counts[usize::from(is_reject)] += 1;
-            if let Err(differences) = run(&path, is_reject) {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let (time, differences) = run(&path, is_reject);
+            times.push((time, format!("{folder}/{name}")));
+            if !differences.is_empty() {
                 let _ = writeln!(report, "--- tests/verify/{folder}/{name}\n{}\n", differences.join("\n"));
             }
         }
     }
     let [accepted, rejected] = counts;
     println!("{rejected} modules to reject, {accepted} to accept");
+    times.sort_unstable();
+    for (time, name) in times.iter().rev().take(SLOWEST_SHOWN) {
+        println!("{time:>8.1?} {name}");
+    }
     assert!(report.is_empty(), "\n{report}({rejected} modules to reject, {accepted} to accept)");
 }
 
@@ -362,6 +289,11 @@ fn directives_are_strict() {
         ";; message: before any expect",
         ";; generate: A = x block",
         ";; claim:",
+        ";; config: PAGE_SHIFT=16",
+        ";; config: PAGE_SHIFT = 9",
+        ";; config: NO_SUCH = 1",
+        ";; omitted: some",
+        ";; stages: lift",
     ] {
         assert!(Case::parse(bad).is_err(), "{bad}");
     }
@@ -375,7 +307,7 @@ fn directives_are_strict() {
 #[test]
 fn a_wrong_expectation_is_noticed() {
     let module = wat::parse_str("(module (import \"env\" \"log\" (func)))").expect("WAT");
-    let found = outcome(&module);
+    let found = outcome(&Case::default(), &module);
     let offset = found.errors[0].offset.expect("an import lies somewhere");
     let right = format!(";; expect: S110 at {offset:#x}\n;; message: env.log");
     let differences = |source: &str| Case::parse(source).expect("known directives").differences(&found);
@@ -394,12 +326,44 @@ fn a_wrong_expectation_is_noticed() {
     }
 }
 
+/// Claims of every kind, of a module that adds 1: what it does not do is not claimed.
+#[test]
+fn a_wrong_claim_is_noticed() {
+    let wat = "(module (func (export \"ptwalk_abi_1\")) (func (export \"pte_to_phys\") (param i64) (result i64) \
+        (i64.add (local.get 0) (i64.const 1))))";
+    let module = wat::parse_str(wat).expect("WAT");
+    let found = outcome(&Case::default(), &module);
+    let differences = |claim: &str| {
+        let claim = format!(";; claim: {claim}");
+        Case::parse(&claim).expect("known directives").differences(&found)
+    };
+    for right in ["bound pte_to_phys <= 4", "stack pte_to_phys <= 24", "law address_round_trip not_applicable"] {
+        assert_eq!(differences(right), Vec::<String>::new());
+    }
+    for wrong in ["bound pte_to_phys <= 5", "stack pte_to_phys <= 16", "law address_round_trip proved", "verified"] {
+        assert!(!differences(wrong).is_empty(), "{wrong}");
+    }
+    let prove = |claim: &str| prove(claim, &Config::DEFAULT, &module);
+    assert_eq!(prove("forall x: u64. pte_to_phys(x) == x + 1"), Ok(()));
+    for wrong in [
+        "forall x: u64. pte_to_phys(x) == x + 2",
+        "forall x: u64. pte_to_phys(x) > x",
+        "forall x: u64 where x < x. pte_to_phys(x) == x",
+        "forall x: u64. pte_pfn(x) == x",
+        "forall x: u64. pte_to_phys(x)",
+    ] {
+        assert!(is_law(wrong) && prove(wrong).is_err(), "{wrong}");
+    }
+    assert!(is_counterexample("x = 0x2", "x = 0x2") && is_counterexample("x = 0x2", "x = 0x2 (bit 1)"));
+    assert!(!is_counterexample("x = 0x2", "x = 0x20") && !is_counterexample("x = 0x2", "y = 0x2"));
+}
+
 #[test]
 fn blessing_changes_offsets_only() {
     let folder = std::env::temp_dir().join(format!("ptwalk-bless-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a temporary folder");
     let path = folder.join("001-import.wat");
-    let found = outcome(&wat::parse_str("(module (import \"env\" \"log\" (func)))").expect("WAT"));
+    let found = outcome(&Case::default(), &wat::parse_str("(module (import \"env\" \"log\" (func)))").expect("WAT"));
     let offset = found.errors[0].offset.expect("an import lies somewhere");
     let try_bless = |source: &str| {
         let case = Case::parse(source).expect("known directives");
@@ -414,25 +378,72 @@ fn blessing_changes_offsets_only() {
     fs::remove_dir_all(&folder).expect("the temporary folder can go");
 }
 
-/// Validation must survive anything; the corpus is a good place to start from.
+/// What an author reads first, word for word: a forbidden import, a wrong signature, a start function, floats.
+#[test]
+fn the_four_refusals_read_well() {
+    let path = files("reject").into_iter().find(|path| path.ends_with("119-four-refusals.wat"));
+    let (_, _, module) = load(&path.expect("the case is there")).expect("the case is readable");
+    let rejection = ValidPlugin::validate(&module).expect_err("four reasons to refuse it");
+    let mut text = String::new();
+    for error in rejection.errors() {
+        let suggestion = error.suggestion.as_deref().unwrap_or("");
+        let place = error.place().unwrap_or_default();
+        let _ = writeln!(text, "{} {}\n{}\n{place}\n{suggestion}\n", error.code, error.message, error.reason);
+    }
+    let externs: Vec<&str> = Extern::ALL.iter().map(|e| e.name()).collect();
+    assert_eq!(text.replace(&externs.join(", "), "(every extern)"), include_str!("verify/119-four-refusals.txt"));
+}
+
+/// An error in a law file has a caret under the fault.
+#[test]
+fn errors_in_laws_are_pointed_at() {
+    let path = files("reject").into_iter().find(|path| path.ends_with("106b-law-with-wrong-arity.wat"));
+    let (_, case, _) = load(&path.expect("the case is there")).expect("the case is readable");
+    let laws = LawSet::with_file(&case.laws).expect("the host's laws are in order");
+    let excerpts: Vec<String> = laws.errors().iter().map(|error| error.excerpt()).collect();
+    assert_eq!(
+        excerpts,
+        ["law two: forall x: u64. pte_young(x, x)\n                        ^^^^^^^^^^^^^^^"],
+        "{:?}",
+        laws.errors()
+    );
+}
+
+/// Every stage must survive anything; the corpus is a good place to start from. Validation, which is fast, sees every
+/// mutant, and what it lets through is verified until [`MUTANTS_TIME`] has passed.
 #[test]
 fn broken_modules_never_panic() {
-    let mut accepted = 0;
+    let mut accepted = Vec::new();
     for path in files("reject").into_iter().chain(files("accept")) {
         let (_, _, module) = load(&path).expect("the corpus is readable");
         if module.len() > 2000 {
             continue;
         }
         for end in 0..module.len() {
-            accepted += usize::from(ValidPlugin::validate(&module[..end]).is_ok());
+            accepted.extend(ValidPlugin::validate(&module[..end]));
         }
         for at in 8..module.len() {
             for flip in [0x01, 0x40, 0x80, 0xff] {
                 let mut mutant = module.clone();
                 mutant[at] ^= flip;
-                accepted += usize::from(ValidPlugin::validate(&mutant).is_ok());
+                accepted.extend(ValidPlugin::validate(&mutant));
             }
         }
     }
-    assert!(accepted > 100, "only {accepted} mutants were accepted: they are not close enough to valid modules");
+    let count = accepted.len();
+    assert!(count > 100, "only {count} mutants were accepted: they are not close enough to valid modules");
+    let (start, laws) = (Instant::now(), LawSet::host().expect("the host's laws are in order"));
+    let mut verified = 0;
+    // A step that shares no factor with the count spreads what is verified over the whole corpus.
+    for turn in 0..count {
+        if start.elapsed() > MUTANTS_TIME {
+            break;
+        }
+        let plugin = Arc::new(accepted[turn * MUTANTS_STEP % count].clone());
+        let session = Session::new(&plugin).expect("what is valid can be decoded");
+        session.examine(&Config::DEFAULT, &laws);
+        verified += 1;
+    }
+    println!("{verified} of {count} mutants that are valid were verified");
+    assert!(verified > 20, "only {verified} mutants were verified in {MUTANTS_TIME:?}");
 }

@@ -69,9 +69,17 @@ fn embedded_hint(path: &str) -> String {
 /// # Errors
 /// [`LoadError`], which says what was wrong and where.
 pub fn load(spec: &str) -> Result<Arc<ValidPlugin>, LoadError> {
-    let rejected = |rejection| LoadError::Rejected { path: spec.to_owned(), rejection };
+    let validated = ValidPlugin::validate(&read(spec)?);
+    validated.map(Arc::new).map_err(|rejection| LoadError::Rejected { path: spec.to_owned(), rejection })
+}
+
+/// The bytes of the module called `spec`, as [`load`] finds it, whatever they are.
+///
+/// # Errors
+/// [`LoadError::Io`] and [`LoadError::Wat`].
+pub fn read(spec: &str) -> Result<Vec<u8>, LoadError> {
     if let Some(embedded) = EMBEDDED.iter().find(|plugin| plugin.name == spec) {
-        return ValidPlugin::validate(embedded.wasm).map(Arc::new).map_err(rejected);
+        return Ok(embedded.wasm.to_vec());
     }
     let path = Path::new(spec);
     let is_text = path.extension().is_some_and(|extension| extension == "wat");
@@ -84,5 +92,5 @@ pub fn load(spec: &str) -> Result<Arc<ValidPlugin>, LoadError> {
         let wasm = wat::Parser::new().parse_bytes(Some(path), &bytes);
         bytes = wasm.map_err(|cause| LoadError::Wat { path: spec.to_owned(), cause })?.into_owned();
     }
-    ValidPlugin::validate(&bytes).map(Arc::new).map_err(rejected)
+    Ok(bytes)
 }

@@ -30,7 +30,7 @@ fn the_four_refusals_name_the_thing_its_offset_and_the_fix() {
     let image = raw_image(&files);
     let cases: [(&str, &[&str]); 5] = [
         ("003-import-env-log", &["import env.log", "offset 0x15", "Suggestion: remove the import"]),
-        ("003d-import-wrong-signature", &["kconfig.PAGE_SHIFT", "offset 0x17", "Suggestion: declare it as"]),
+        ("003d-import-wrong-signature", &["kconfig.PAGE_SHIFT", "offset 0x17", "Suggestion: in Rust"]),
         ("007-wrong-signature", &["pte_devmap", "offset 0x17", "Suggestion: declare it as"]),
         ("013-f64-add", &["f64.add", "floats", "offset 0x1d", "Suggestion: use i32 and i64 only"]),
         ("010-start-function", &["start function", "offset 0x19", "Suggestion: remove it"]),

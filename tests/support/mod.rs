@@ -68,8 +68,8 @@ impl Memory {
     pub(crate) fn core(&self, order: core::ByteOrder, page_bytes: u64) -> core::CoreBuilder {
         let mut pages: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
         for (pa, word) in &self.words {
-            let page = pages.entry(pa & !(page_bytes - 1)).or_insert_with(|| vec![0; place(page_bytes)]);
-            let at = place(pa & (page_bytes - 1));
+            let page = pages.entry(pa & !(page_bytes - 1)).or_insert_with(|| vec![0; small(page_bytes)]);
+            let at = small(pa & (page_bytes - 1));
             page[at..at + 8].copy_from_slice(&match order {
                 core::ByteOrder::Little => word.to_le_bytes(),
                 core::ByteOrder::Big => word.to_be_bytes(),
@@ -83,15 +83,16 @@ impl Memory {
     pub fn bytes(&self, page_bytes: u64) -> (u64, Vec<u8>) {
         let first = self.words.keys().next().map_or(0, |pa| pa & !(page_bytes - 1));
         let end = self.words.keys().next_back().map_or(first, |pa| (pa | (page_bytes - 1)) + 1);
-        let mut bytes = vec![0; place(end - first)];
+        let mut bytes = vec![0; usize::try_from(end - first).expect("test memory is small")];
         for (pa, word) in &self.words {
-            let at = place(pa - first);
+            let at = usize::try_from(pa - first).expect("test memory is small");
             bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
         }
         (first, bytes)
     }
 }
 
-fn place(bytes: u64) -> usize {
+/// A size or offset of test memory.
+fn small(bytes: u64) -> usize {
     usize::try_from(bytes).expect("test memory is small")
 }

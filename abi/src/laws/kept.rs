@@ -197,6 +197,26 @@ pub(super) const MEANINGS: &[Law] = &[
         "for pXd in pte, pmd: forall x: u64. pXd_protnone(pXd_mkwrite(x)) => pXd_protnone(x)",
     ),
     law(
+        "mkwrite_keeps_read_access",
+        DERIVED,
+        "making an entry writable gives no right to read; on ppc64 it does",
+        "for pXd in pte, pmd: forall x: u64.
+         pXd_access_permitted(pXd_mkwrite(x), 0) == pXd_access_permitted(x, 0) when exports(pmd_sect)",
+    ),
+    law(
+        "mkwrite_keeps_dirty_record",
+        DERIVED,
+        "an entry made dirty, writable and read-only again is still dirty",
+        "for pXd in pte, pmd: forall x: u64. pXd_dirty(pXd_wrprotect(pXd_mkwrite(pXd_mkdirty(x))))",
+    ),
+    law(
+        "mkwrite_adds_no_dirty_record",
+        DERIVED,
+        "an entry made clean, writable and read-only again is still clean; arm64 took it for dirty from v5.10 to v6.17",
+        "for pXd in pte, pmd: forall x: u64. !pXd_dirty(pXd_wrprotect(pXd_mkwrite(pXd_mkclean(x))))
+         when LINUX_VERSION_CODE < 5.10 || LINUX_VERSION_CODE >= 6.18 || !exports(pte_hw_dirty)",
+    ),
+    law(
         "wrprotect_keeps_protnone",
         DERIVED,
         "write-protecting a PROT_NONE entry leaves it so",
@@ -229,6 +249,53 @@ pub(super) const MEANINGS: &[Law] = &[
         "software bits do not change what the hardware permits",
         "for pXd in pte, pmd: for MAKER in mkspecial, mkdevmap: forall x: u64 where pXd_valid(x).
          pXd_mmu_perms(pXd_MAKER(x)) == pXd_mmu_perms(x)",
+    ),
+    law(
+        "access_kept_of_valid",
+        DERIVED,
+        "of an entry that the hardware uses, these makers change nothing that GUP-fast asks",
+        "for pXd in pte, pmd: for MAKER in mkhuge, mkcont: forall x: u64, write: u64 where pXd_valid(x).
+         pXd_access_permitted(pXd_MAKER(x), write) == pXd_access_permitted(x, write)",
+    ),
+    law(
+        "perms_kept_by_age",
+        DERIVED,
+        "making a young entry young, or old and young again, changes nothing that the hardware permits",
+        "for pXd in pte, pmd: forall x: u64 where pXd_valid(x) && pXd_young(x).
+         pXd_mmu_perms(pXd_mkyoung(x)) == pXd_mmu_perms(x) && \
+         pXd_mmu_perms(pXd_mkyoung(pXd_mkold(x))) == pXd_mmu_perms(x)",
+    ),
+    law(
+        "user_exec_kept",
+        DERIVED,
+        "makers that are about writing do not change whether user mode may execute",
+        "for pXd in pte, pmd: for MAKER in mkdirty, mkclean, mkwrite, wrprotect: forall x: u64 where pXd_valid(x).
+         pXd_mmu_perms(pXd_MAKER(x))[2] == pXd_mmu_perms(x)[2]",
+    ),
+    law(
+        "mkcont_keeps_perms",
+        DERIVED,
+        "the contiguous hint changes nothing that the hardware permits through a leaf",
+        "forall x: u64 where pmd_valid(x) && pmd_leaf(x). pmd_mmu_perms(pmd_mkcont(x)) == pmd_mmu_perms(x)",
+    ),
+    law(
+        "mkhuge_keeps_perms",
+        DERIVED,
+        "a leaf made a leaf permits what it did",
+        "forall x: u64 where pmd_valid(x) && pmd_leaf(x). pmd_mmu_perms(pmd_mkhuge(x)) == pmd_mmu_perms(x)",
+    ),
+    law(
+        "mkhuge_keeps_the_rest",
+        DERIVED,
+        "making a leaf changes none of these, where leaf and present are not of the same bits",
+        "for MEANING in present, protnone, valid, cont: for pXd in pte, pmd: forall x: u64.
+         pXd_MEANING(pXd_mkhuge(x)) == pXd_MEANING(x) when exports(pmd_sect)",
+    ),
+    law(
+        "mkhuge_keeps_user",
+        DERIVED,
+        "making a leaf of a pte does not change what user mode may do",
+        "for MEANING in user, user_exec: forall x: u64. pte_MEANING(pte_mkhuge(x)) == pte_MEANING(x)",
     ),
     law(
         "mkcont_keeps_the_rest",

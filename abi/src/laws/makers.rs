@@ -247,7 +247,7 @@ pub(super) const MAKERS: &[Law] = &[
     law(
         "mkwrite_keeps_clean",
         "mm/debug_vm_pgtable.c: pte_basic_tests (v6.19)",
-        "an entry made clean and then writable is clean; where the hardware keeps a dirty state of its own, since v6.18",
+        "an entry made clean and then writable is clean; where the hardware keeps its own dirty state, since v6.18",
         "for pXd in pte, pmd: forall x: u64. !pXd_dirty(pXd_mkwrite(pXd_mkclean(x)))
          when LINUX_VERSION_CODE >= 6.18 || !exports(pte_hw_dirty)",
     ),
@@ -266,7 +266,7 @@ pub(super) const MAKERS: &[Law] = &[
     law(
         "wrprotect_keeps_dirty",
         "arm64 commit ff1712f953e2 (v5.10)",
-        "write-protecting a dirty entry leaves it dirty; where the hardware keeps a dirty state of its own, since v5.10",
+        "write-protecting a dirty entry leaves it dirty; where the hardware keeps its own dirty state, since v5.10",
         "for pXd in pte, pmd: forall x: u64 where pXd_dirty(x). pXd_dirty(pXd_wrprotect(x))
          when LINUX_VERSION_CODE >= 5.10 || !exports(pte_hw_dirty)",
     ),

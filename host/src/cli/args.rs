@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ptwalk::number::{parse_bound, parse_u64};
 use ptwalk::walk::merge::Merge;
-use ptwalk_abi::{Config, Extern, Half, KVersion, PhysAddr, VaRange, VirtAddr};
+use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,6 +54,9 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
     /// Plugins: run a helper, show what a plugin holds
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -75,6 +78,16 @@ A pgmap file says which frames are device memory and, for tests, what page refer
   [[compound]]
   head = \"0xc0000\"
   order = 9";
+
+const VERIFY_HELP: &str = "\
+Examples:
+  ptwalk verify arm64                                        the shipped plugin, for v5.3, 4K granule, 48-bit VA
+  ptwalk verify mine.wat --kernel 6.12 --config PAGE_SHIFT=14,VA_BITS=47
+  ptwalk verify arm64 --all-configs                          every supported configuration and kernel epoch
+  ptwalk verify mine.wasm --laws mine.laws                   with laws of your own (docs/laws.md)
+  ptwalk verify --explain C801                               what a code means, and how to mend it
+
+Exit code 4 means that a plugin was refused.";
 
 /// Which image, and how to read it.
 #[derive(Clone, Debug, Args)]
@@ -286,8 +299,34 @@ pub struct GupArgs {
     pub output: OutputArgs,
 }
 
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Plugin files (.wasm or .wat) or names
+    #[arg(required_unless_present = "explain", value_name = "PLUGIN")]
+    pub plugins: Vec<String>,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Verify under every supported configuration and kernel epoch
+    #[arg(long, conflicts_with_all = ["config", "kernel", "receipt"])]
+    pub all_configs: bool,
+    /// Laws to prove besides the host's
+    #[arg(long, value_name = "FILE")]
+    pub laws: Option<PathBuf>,
+    /// Write what was verified to this file; where it is there already, check that it still holds
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+    /// Explain a code, such as C801
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    pub explain: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    /// The same as `ptwalk verify`
+    #[command(after_help = VERIFY_HELP)]
+    Check(VerifyArgs),
     /// Call one helper on any value, under any configuration
     #[command(after_help = "\
 Examples:
@@ -324,6 +363,14 @@ pub struct PluginInspectArgs {
     /// Plugin file (.wasm or .wat) or name
     pub plugin: String,
     #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Draw the entry of a level as SVG into this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Level whose entry is drawn
+    #[arg(long, value_name = "LEVEL", default_value = "pte", value_parser = parse_level)]
+    pub level: Level,
+    #[command(flatten)]
     pub output: OutputArgs,
 }
 
@@ -340,6 +387,11 @@ fn parse_pa(text: &str) -> Result<PhysAddr, String> {
 /// Parses a virtual address as typed.
 pub fn parse_va(text: &str) -> Result<VirtAddr, String> {
     parse_u64(text).map(VirtAddr).map_err(|error| error.to_string())
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    let found = Level::DESCENT.into_iter().find(|level| level.name() == text);
+    found.ok_or_else(|| "expected pte, pmd, pud, p4d or pgd".to_owned())
 }
 
 fn parse_half(text: &str) -> Result<Half, String> {

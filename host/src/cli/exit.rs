@@ -36,6 +36,12 @@ pub enum Fault {
     /// The image leaves something open that the command needs.
     #[error("{0}")]
     Ambiguous(String),
+    /// A plugin is refused, and stdout says why.
+    #[error("refused")]
+    Refused,
+    /// A receipt does not hold.
+    #[error("{0}")]
+    Receipt(String),
 }
 
 /// The exit code for a result; prints errors to stderr. A closed pipe is no error: whoever read had enough.
@@ -91,6 +97,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match fault {
             Fault::Usage(_) => 2,
             Fault::Ambiguous(_) => 3,
+            Fault::Refused | Fault::Receipt(_) => 4,
         });
     }
     if cause.is::<ImageError>() {

@@ -10,6 +10,7 @@ mod output;
 mod plugin;
 mod probe;
 mod session;
+mod verify;
 mod walk;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Plugin(command) => plugin::run(&command),
     };
     exit::code(result)

@@ -7,17 +7,21 @@ use ptwalk::engine::Engine;
 use ptwalk::engine::sandbox::{Compiled, Mode};
 use ptwalk::number::parse_u64;
 use ptwalk::plugin;
-use ptwalk_abi::{Config, Extern, Helper, MANIFEST_KEYS, Signature};
+use ptwalk_abi::{Config, Extern, Helper, Level, MANIFEST_KEYS, Signature};
+use ptwalk_verifier::diagram::{EntryLayout, Style};
 use ptwalk_verifier::validate::{Manifest, ValidPlugin};
+use ptwalk_verifier::verify::{LawSet, Outcome, Session, VerifiedPlugin, VerifyReport, verify};
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, ListArgs, PluginCommand, PluginInspectArgs, PluginRunArgs};
 use super::exit::{Answer, Fault, reason};
-use super::output::{Layout, ListDocument, csv_field, document, hex, print_json, stdout};
+use super::output::{Layout, ListDocument, csv_field, document, hex, notice, print_json, stdout};
 use super::session::stdin_lines;
+use super::verify::describe;
 
 pub fn run(command: &PluginCommand) -> Result<Answer> {
     match command {
+        PluginCommand::Check(args) => super::verify::run(args),
         PluginCommand::Run(args) => call(args),
         PluginCommand::Inspect(args) => inspect(args),
         PluginCommand::Helpers(args) => helpers(args),
@@ -116,20 +120,74 @@ fn parse_arguments<'a>(helper: Helper, texts: impl Iterator<Item = &'a str>) -> 
 
 fn inspect(args: &PluginInspectArgs) -> Result<Answer> {
     let plugin = plugin::load(&args.plugin)?;
+    let config = args.config.apply(Config::DEFAULT);
+    let outcome = verify(&plugin, &config, &LawSet::host()?);
+    // What lacks helpers, or breaks laws, has closed forms all the same.
+    let report = match (&outcome, Session::new(&plugin)) {
+        (Outcome::Refused(_), Ok(session)) => session.examine(&config, &LawSet::host()?),
+        _ => outcome.report(),
+    };
+    let layout = outcome.verified().map(|verified| layout(verified, args.level));
+    if let Some(path) = &args.svg {
+        let Some(layout) = &layout else {
+            let text =
+                format!("--svg: {} is not verified, so there is nothing to draw (ptwalk verify says why)", args.plugin);
+            return Err(Fault::Usage(text).into());
+        };
+        let title = format!("{} of {}, {}", args.level, args.plugin, describe(&config));
+        std::fs::write(path, layout.svg(&title)).with_context(|| format!("cannot write {}", path.display()))?;
+        notice(&args.output, &format!("drawn into {}", path.display()));
+    }
     match args.output.format() {
-        Format::Text => print_plugin(&plugin)?,
+        Format::Text => {
+            let mut out = stdout();
+            print_plugin(&mut out, &plugin)?;
+            print_forms(&mut out, &report, &config)?;
+            if let Some(layout) = &layout {
+                writeln!(out, "\n{} entry:\n{}", args.level, layout.draw(100, Style::Box))?;
+            }
+            out.flush()?;
+        }
         Format::Csv => {
             let rows: Vec<_> =
                 plugin.exports().keys().map(|h| (h.name(), h.signature().to_string(), h.op().doc())).collect();
             print_csv(&rows, ["name", "signature", "doc"])?;
         }
-        format @ (Format::Json | Format::Jsonl) => print_json(&document(plugin_json(&args.plugin, &plugin)), format)?,
+        format @ (Format::Json | Format::Jsonl) => {
+            let mut fields = plugin_json(&args.plugin, &plugin);
+            fields["config"] = serde_json::to_value(&report.config)?;
+            fields["verdict"] = serde_json::to_value(outcome.report().verdict)?;
+            fields["forms"] = serde_json::to_value(&report.exports)?;
+            fields["layout"] = serde_json::to_value(&layout)?;
+            print_json(&document(fields), format)?;
+        }
     }
     Ok(Answer::Yes)
 }
 
-fn print_plugin(plugin: &ValidPlugin) -> std::io::Result<()> {
-    let mut out = stdout();
+/// What the bits of an entry of a level are, from the closed forms of its helpers.
+fn layout(verified: &VerifiedPlugin, level: Level) -> EntryLayout {
+    let forms: Vec<_> = Helper::ALL
+        .iter()
+        .filter(|helper| helper.level() == level && verified.plugin().has(**helper))
+        .filter_map(|helper| Some((*helper, verified.arena(), verified.form(*helper)?.result)))
+        .collect();
+    EntryLayout::new(level, &forms)
+}
+
+fn print_forms(out: &mut impl Write, report: &VerifyReport, config: &Config) -> std::io::Result<()> {
+    writeln!(out, "closed forms for {}:", describe(config))?;
+    for helper in Helper::ALL {
+        let Some(export) = report.exports.get(helper.name()) else { continue };
+        let params = ["x", "y"].iter().take(helper.signature().params().len()).copied().collect::<Vec<_>>();
+        let form = export.closed_form.as_deref().unwrap_or("never returns");
+        let (instructions, params) = (export.instructions_max, params.join(", "));
+        writeln!(out, "  {helper}({params}) = {form}   [{instructions} instructions]")?;
+    }
+    Ok(())
+}
+
+fn print_plugin(out: &mut impl Write, plugin: &ValidPlugin) -> std::io::Result<()> {
     let Manifest { name, version, author, arch, kernel, source } = plugin.manifest();
     for (key, value) in MANIFEST_KEYS.iter().zip([name, version, author, arch, kernel, source]) {
         writeln!(out, "{key:8} {}", value.as_deref().unwrap_or("-"))?;
@@ -141,17 +199,14 @@ fn print_plugin(plugin: &ValidPlugin) -> std::io::Result<()> {
     writeln!(out, "size     {module} bytes, {functions} functions, {code} bytes of code")?;
     let imports: Vec<&str> = plugin.imports().iter().map(|key| key.name()).collect();
     writeln!(out, "imports  {}", if imports.is_empty() { "none".to_owned() } else { imports.join(" ") })?;
-    writeln!(out, "exports  {} of {} helpers:", plugin.exports().len(), Helper::ALL.len())?;
-    for helper in plugin.exports().keys() {
-        writeln!(out, "  {helper:24} {}", helper.signature())?;
-    }
+    writeln!(out, "exports  {} of {} helpers", plugin.exports().len(), Helper::ALL.len())?;
     for noise in plugin.ignored() {
         writeln!(out, "ignored  {noise}")?;
     }
     for warning in plugin.warnings() {
         writeln!(out, "warning  {warning}")?;
     }
-    out.flush()
+    Ok(())
 }
 
 fn plugin_json(name: &str, plugin: &ValidPlugin) -> Value {

@@ -4,6 +4,7 @@
 //! runs of entries and calls single helpers. Every engine gives the same answers; they differ in speed and in what
 //! they trust. Today there is the [`sandbox`], where wasmtime contains a plugin that is validated but not proved.
 
+mod calls;
 pub mod query;
 pub mod sandbox;
 mod specialise;

@@ -1,8 +1,8 @@
 //! The `sandbox` engine: a plugin run by wasmtime, contained but not trusted.
 //!
 //! In: a validated plugin, a configuration, queries. Out: an [`Engine`] whose every crossing into WASM is bounded in
-//! instructions (fuel), stack and memory, with no WASI and no host functions at all. One instance and one store belong
-//! to one walker; clone the [`Sandbox`]'s compiled form by [`Compiled::instantiate`] for another.
+//! instructions (by the shape of the code where there are no loops, else by fuel), stack and memory, with no WASI and
+//! no host functions at all. One instance and one store belong to one walker; [`Compiled::instantiate`] makes another.
 //!
 //! Guaranteed: a plugin can make an answer wrong, or refuse it; it cannot hang, crash or read the host. Not handled: that
 //! the answers are *right*, which only the verifier can say.
@@ -17,12 +17,14 @@ use wasmtime::{
     WasmBacktrace,
 };
 
+use super::calls::CallGraph;
 use super::query::{Query, Record};
 use super::specialise::{BUFFER, RECORD_BYTES, Specialised, TARGET_OFFSET, scan_export, specialise};
 use super::{Engine, EngineError, Facts};
 
 /// Instructions that one call of one helper may execute. The verifier's bound is 4,096; sixteen times that lets a
 /// plugin that would be refused for its cost still be looked at, and ends an endless loop in a tenth of a millisecond.
+/// They are counted at run time only where the code could exceed them: counting takes two thirds of a scan's time.
 pub const FUEL_PER_CALL: u64 = 1 << 16;
 
 /// Instructions that one entry of a batch may cost on average: its few calls and the loop around them.
@@ -57,6 +59,10 @@ pub struct Compiled {
     module: Module,
     queries: Arc<[Query]>,
     capacity: usize,
+    /// Which of the plugin's helpers can be called.
+    kept: fn(Helper) -> bool,
+    /// Whether calls need fuel: the code's shape alone does not keep them within [`FUEL_PER_CALL`].
+    metered: bool,
 }
 
 impl Compiled {
@@ -68,11 +74,27 @@ impl Compiled {
     /// # Cost
     /// Some milliseconds: Cranelift compiles every function of the plugin.
     pub fn new(plugin: Arc<ValidPlugin>, config: &Config, queries: Vec<Query>) -> Result<Compiled, EngineError> {
+        Compiled::with_helpers(plugin, config, queries, |_| true)
+    }
+
+    /// As [`Compiled::new`], with only the helpers that are `kept`, which must be all that the queries ask.
+    fn with_helpers(
+        plugin: Arc<ValidPlugin>,
+        config: &Config,
+        queries: Vec<Query>,
+        kept: fn(Helper) -> bool,
+    ) -> Result<Compiled, EngineError> {
+        let graph =
+            CallGraph::new(&plugin).map_err(|error| EngineError::Build { stage: "read", what: error.to_string() })?;
+        let metered = graph.instructions_max().is_none_or(|most| most > FUEL_PER_CALL);
+        let called = plugin.exports().iter().filter(|(helper, _)| kept(**helper)).map(|(_, function)| *function);
+        let called = graph.reachable(called);
         let capacity = if queries.is_empty() { 0 } else { table_entries(config).min(CAPACITY_MAX) };
-        let specialised = specialise(&plugin, config, &queries, capacity)?;
-        let engine = wasmtime::Engine::new(&wasmtime_config()).map_err(|e| build("configure", &e))?;
+        let specialised = specialise(&plugin, config, &queries, &called, capacity)?;
+        let engine = wasmtime::Engine::new(&wasmtime_config(metered)).map_err(|e| build("configure", &e))?;
         let module = Module::new(&engine, &specialised.wasm).map_err(|e| build("compile", &e))?;
-        Ok(Compiled { plugin, specialised: Arc::new(specialised), module, queries: queries.into(), capacity })
+        let (specialised, queries) = (Arc::new(specialised), queries.into());
+        Ok(Compiled { plugin, specialised, module, queries, capacity, kept, metered })
     }
 
     /// A fresh instance in a store of its own.
@@ -83,9 +105,11 @@ impl Compiled {
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).instances(1).memories(2).tables(1).build();
         let mut store = Store::new(self.module.engine(), limits);
         store.limiter(|limits| limits);
-        store.set_fuel(FUEL_PER_CALL).map_err(|e| build("limit", &e))?;
+        if self.metered {
+            store.set_fuel(FUEL_PER_CALL).map_err(|e| build("limit", &e))?;
+        }
         let instance = Instance::new(&mut store, &self.module, &[]).map_err(|e| build("instantiate", &e))?;
-        let helpers = Helper::ALL.iter().map(|helper| self.plugin.has(*helper).then_some(*helper));
+        let helpers = Helper::ALL.iter().map(|helper| self.can_call(*helper).then_some(*helper));
         let calls = helpers
             .map(|helper| helper.map(|helper| Call::find(&instance, &mut store, helper)).transpose())
             .collect::<Result<Vec<_>, _>>()?;
@@ -97,6 +121,10 @@ impl Compiled {
         Ok(Sandbox { compiled: self.clone(), store, calls, scans, buffer, mode })
     }
 
+    fn can_call(&self, helper: Helper) -> bool {
+        self.plugin.has(helper) && (self.kept)(helper)
+    }
+
     /// The plugin's geometry under `config`.
     ///
     /// # Errors
@@ -106,7 +134,8 @@ impl Compiled {
         if let Some(helper) = Helper::ALL.iter().find(|h| h.stub() == Stub::Required && !plugin.has(**h)) {
             return Err(BindError::Missing { helper: *helper });
         }
-        let mut sandbox = Compiled::new(plugin.clone(), config, Vec::new())?.instantiate(Mode::PerCall)?;
+        let compiled = Compiled::with_helpers(plugin.clone(), config, Vec::new(), tells_geometry)?;
+        let mut sandbox = compiled.instantiate(Mode::PerCall)?;
         let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
         let geometry =
             Geometry::evaluate(page_shift, |helper, arg| sandbox.call(helper, [arg, 0]).map_err(BindError::Engine))?;
@@ -121,14 +150,19 @@ impl Compiled {
     }
 }
 
+/// Whether [`Geometry::evaluate`] may ask a helper: some thirty of a hundred and more, and the shortest.
+fn tells_geometry(helper: Helper) -> bool {
+    matches!(helper.signature(), Signature::Count | Signature::Address) || helper.op() == Op::None
+}
+
 fn table_entries(config: &Config) -> usize {
     1 << config.get(Extern::PAGE_SHIFT).saturating_sub(3).clamp(0, 16)
 }
 
-fn wasmtime_config() -> wasmtime::Config {
+fn wasmtime_config(metered: bool) -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
-        .consume_fuel(true)
+        .consume_fuel(metered)
         .max_wasm_stack(STACK_BYTES)
         .cranelift_opt_level(OptLevel::Speed)
         .compiler_inlining(Inlining::Yes)
@@ -208,6 +242,9 @@ pub struct Sandbox {
 
 impl Sandbox {
     fn stub(&mut self, helper: Helper, [x, y]: [u64; 2]) -> Result<u64, EngineError> {
+        if self.compiled.plugin.has(helper) {
+            return Err(EngineError::Build { stage: "link", what: format!("{helper} was left out") });
+        }
         match helper.stub() {
             Stub::Required | Stub::Undefined => Err(EngineError::Absent { helper }),
             Stub::Zero => Ok(0),
@@ -240,7 +277,7 @@ impl Sandbox {
     }
 
     fn fuel(&mut self, fuel: u64) -> Result<(), EngineError> {
-        self.store.set_fuel(fuel).map_err(|e| build("limit", &e))
+        if self.compiled.metered { self.store.set_fuel(fuel).map_err(|e| build("limit", &e)) } else { Ok(()) }
     }
 
     fn scan_by_calls(&mut self, query: &Query, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
@@ -317,5 +354,83 @@ impl Engine for Sandbox {
                 self.scan_by_calls(&queries[depth], entries, out)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiled(text: &str) -> Compiled {
+        let wasm = wat::parse_str(text).expect("the module is well-formed");
+        let plugin = Arc::new(ValidPlugin::validate(&wasm).expect("the module is in the subset"));
+        Compiled::new(plugin, &Config::DEFAULT, Vec::new()).expect("the module compiles")
+    }
+
+    /// A plugin whose `pte_young` is `body`.
+    fn young(body: &str) -> Compiled {
+        compiled(&format!(r#"(module (func (export "pte_young") (param i64) (result i32) {body}))"#))
+    }
+
+    fn call(compiled: &Compiled) -> Result<u64, EngineError> {
+        compiled.instantiate(Mode::PerCall)?.call(Helper::pte_young, [7, 0])
+    }
+
+    fn is_out_of_fuel(result: &Result<u64, EngineError>) -> bool {
+        matches!(result, Err(EngineError::Trap { what, .. }) if what.contains("exceeded its budget"))
+    }
+
+    #[test]
+    fn only_code_that_could_exceed_its_budget_is_metered() -> Result<(), EngineError> {
+        let arm64 = crate::plugin::load("arm64").expect("arm64 is embedded");
+        assert!(!Compiled::new(arm64, &Config::DEFAULT, Vec::new())?.metered);
+        assert!(!young("i32.const 1").metered);
+        assert!(young("(loop) i32.const 1").metered);
+        let body = |nops: u64| "nop ".repeat(nops.try_into().expect("small")) + "i32.const 1";
+        // A constant and the end are instructions too; four calls of a function make the module small enough.
+        let calls = |nops| {
+            let callee = format!(r#"(func (export "pte_dirty") (param i64) (result i32) {})"#, body(nops));
+            let caller = "local.get 0 call 0 drop ".repeat(4) + "i32.const 1";
+            compiled(&format!(r#"(module {callee} (func (export "pte_young") (param i64) (result i32) {caller}))"#))
+        };
+        let nops = (FUEL_PER_CALL - 4 * 3 - 2) / 4 - 2;
+        assert!(!calls(nops).metered, "{FUEL_PER_CALL} instructions are within the budget");
+        assert!(calls(nops + 1).metered);
+        Ok(())
+    }
+
+    #[test]
+    fn an_endless_plugin_is_stopped() {
+        assert!(is_out_of_fuel(&call(&young("(loop br 0) i32.const 1"))));
+        assert!(call(&young("local.get 0 call 0")).is_err(), "it calls itself");
+    }
+
+    #[test]
+    fn a_cascade_of_calls_without_loops_is_stopped() {
+        let cascade: String = (1..=40)
+            .map(|callee| format!("(func (param i64) local.get 0 call {callee} local.get 0 call {callee})"))
+            .collect();
+        let young = r#"(func (export "pte_young") (param i64) (result i32) local.get 0 call 41 i32.const 1)"#;
+        let plugin = compiled(&format!("(module {young} (func (param i64)) {cascade})"));
+        assert!(is_out_of_fuel(&call(&plugin)));
+    }
+
+    #[test]
+    fn a_trap_names_its_place_in_the_plugin_whatever_was_left_out() -> Result<(), EngineError> {
+        let text = r#"(module
+            (func (export "pte_dirty") (param i64) (result i32) i32.const 1)
+            (func (export "pte_young") (param i64) (result i32) unreachable))"#;
+        let wasm = wat::parse_str(text).expect("the module is well-formed");
+        let plugin = Arc::new(ValidPlugin::validate(&wasm).expect("the module is in the subset"));
+        let unreachable = wasm.windows(2).rposition(|code| code == [0x00, 0x0b]).expect("unreachable, end");
+        for kept in [|_| true, |helper| helper == Helper::pte_young] as [fn(Helper) -> bool; 2] {
+            let compiled = Compiled::with_helpers(plugin.clone(), &Config::DEFAULT, Vec::new(), kept)?;
+            let Err(EngineError::Trap { offset, .. }) = call(&compiled) else { panic!("it does not trap") };
+            assert_eq!(offset, Some(unreachable as u64));
+        }
+        let dirty_only = |helper| helper == Helper::pte_dirty;
+        let compiled = Compiled::with_helpers(plugin, &Config::DEFAULT, Vec::new(), dirty_only)?;
+        assert!(matches!(call(&compiled), Err(EngineError::Build { stage: "link", .. })), "no stub answers for it");
+        Ok(())
     }
 }

@@ -3,7 +3,8 @@
 //! In: a [`ValidPlugin`], a [`Config`] and queries. Out: the bytes of a WASM module that imports nothing. Each kconfig
 //! import becomes a function of the module that returns the frozen value; because imported functions come first in
 //! the index space, replacing all of them changes no function's index, and the plugin's own code is carried over byte
-//! for byte. A second memory and one exported loop a query are appended, so that a whole table is answered in one
+//! for byte, but for functions that nobody will call: `unreachable` stands in for these, and they are not exported, since
+//! Cranelift would compile each of them and its way in. A second memory and one exported loop a query are appended, so that a whole table is answered in one
 //! crossing into WASM. The plugin cannot reach that memory: its code names memory 0 only, by validation.
 
 use std::ops::Range;
@@ -38,7 +39,7 @@ pub(super) fn scan_export(depth: usize) -> String {
 pub(super) struct Specialised {
     /// The module's bytes.
     pub wasm: Vec<u8>,
-    /// Where each function body of the plugin lies: in the plugin's file, and in `wasm`.
+    /// Where each function body that was kept lies: in the plugin's file, and in `wasm`.
     pub bodies: Vec<(Range<usize>, usize)>,
 }
 
@@ -53,7 +54,8 @@ impl Specialised {
 
 /// Specialises a plugin.
 ///
-/// `capacity` is the most entries that one crossing will hold. Costs one pass over the module.
+/// `kept` says which functions, by index, will be called; `capacity` is the most entries that one crossing will hold.
+/// Costs one pass over the module.
 ///
 /// # Errors
 /// [`EngineError::Build`] where the module cannot be encoded, which validation rules out.
@@ -61,21 +63,23 @@ pub(super) fn specialise(
     plugin: &ValidPlugin,
     config: &Config,
     queries: &[Query],
+    kept: &[bool],
     capacity: usize,
 ) -> Result<Specialised, EngineError> {
     let mut sections = Sections::default();
     for payload in Parser::new(0).parse_all(plugin.bytes()) {
         sections.read(payload.map_err(build_error)?, plugin.bytes())?;
     }
-    let wasm = sections.finish(plugin, config, queries, capacity);
-    let added = plugin.imports().len();
+    let wasm = sections.finish(plugin, config, queries, kept, capacity);
     let mut starts = Vec::new();
     for payload in Parser::new(0).parse_all(&wasm) {
         if let Payload::CodeSectionEntry(body) = payload.map_err(build_error)? {
             starts.push(body.range().start);
         }
     }
-    let bodies = sections.bodies.iter().cloned().zip(starts.into_iter().skip(added)).collect();
+    let added = plugin.imports().len();
+    let bodies = sections.bodies.iter().cloned().zip(starts.into_iter().skip(added));
+    let bodies = bodies.zip(kept.iter().skip(added)).filter(|(_, kept)| **kept).map(|(body, _)| body).collect();
     Ok(Specialised { wasm, bodies })
 }
 
@@ -90,7 +94,6 @@ struct Sections<'a> {
     import_types: Vec<u32>,
     function_types: Vec<u32>,
     memories: MemorySection,
-    exports: ExportSection,
     bodies: Vec<Range<usize>>,
     code: Vec<&'a [u8]>,
     raw: Vec<(u8, &'a [u8])>,
@@ -121,9 +124,6 @@ impl<'a> Sections<'a> {
                     self.memories.memory(reencoder.memory_type(memory).map_err(build_error)?);
                 }
             }
-            Payload::ExportSection(section) => {
-                utils::parse_export_section(reencoder, &mut self.exports, section).map_err(build_error)?;
-            }
             Payload::CodeSectionEntry(body) => {
                 self.code.push(body.as_bytes());
                 self.bodies.push(body.range());
@@ -142,7 +142,14 @@ impl<'a> Sections<'a> {
         self.raw.push((id.into(), bytes.get(range).unwrap_or_default()));
     }
 
-    fn finish(&mut self, plugin: &ValidPlugin, config: &Config, queries: &[Query], capacity: usize) -> Vec<u8> {
+    fn finish(
+        &mut self,
+        plugin: &ValidPlugin,
+        config: &Config,
+        queries: &[Query],
+        kept: &[bool],
+        capacity: usize,
+    ) -> Vec<u8> {
         let scan_type = self.types.len();
         self.types.ty().function([ValType::I32], []);
 
@@ -154,9 +161,16 @@ impl<'a> Sections<'a> {
             body.instructions().i32_const(config.get(*extern_)).end();
             code.function(&body);
         }
-        for (ty, body) in self.function_types.iter().zip(&self.code) {
+        for ((ty, body), kept) in self.function_types.iter().zip(&self.code).zip(kept.iter().skip(code.len() as usize))
+        {
             functions.function(*ty);
-            code.raw(body);
+            if *kept {
+                code.raw(body);
+            } else {
+                let mut body = Function::new([]);
+                body.instructions().unreachable().end();
+                code.function(&body);
+            }
         }
 
         let buffer = self.memories.len();
@@ -168,16 +182,21 @@ impl<'a> Sections<'a> {
             shared: false,
             page_size_log2: None,
         });
-        self.exports.export(BUFFER, ExportKind::Memory, buffer);
+        let mut exports = ExportSection::new();
+        let is_kept = |function: u32| kept.get(function as usize) == Some(&true);
+        for (helper, function) in plugin.exports().iter().filter(|(_, function)| is_kept(**function)) {
+            exports.export(helper.name(), ExportKind::Func, *function);
+        }
+        exports.export(BUFFER, ExportKind::Memory, buffer);
         for (depth, query) in queries.iter().enumerate() {
-            self.exports.export(&scan_export(depth), ExportKind::Func, functions.len());
+            exports.export(&scan_export(depth), ExportKind::Func, functions.len());
             functions.function(scan_type);
             code.function(&ScanBody { plugin, query, buffer, records: capacity * 8 }.encode());
         }
-        self.assemble(&functions, &code)
+        self.assemble(&functions, &exports, &code)
     }
 
-    fn assemble(&self, functions: &FunctionSection, code: &CodeSection) -> Vec<u8> {
+    fn assemble(&self, functions: &FunctionSection, exports: &ExportSection, code: &CodeSection) -> Vec<u8> {
         let mut module = Module::new();
         let carried = |module: &mut Module, id: SectionId| {
             for (raw_id, data) in self.raw.iter().filter(|(raw_id, _)| *raw_id == u8::from(id)) {
@@ -188,7 +207,7 @@ impl<'a> Sections<'a> {
         carried(&mut module, SectionId::Table);
         module.section(&self.memories);
         carried(&mut module, SectionId::Global);
-        module.section(&self.exports);
+        module.section(exports);
         carried(&mut module, SectionId::Element);
         carried(&mut module, SectionId::DataCount);
         module.section(code);

@@ -170,6 +170,7 @@ fn not_permitted(facts: Facts) -> StopReason {
 }
 
 impl Visitor for GupWalk<'_> {
+    #[inline]
     fn entry(&mut self, step: &Step<'_>) -> Result<Flow, WalkError> {
         let Record { facts, target } = step.record;
         let flow = match step.slot.level {

@@ -169,9 +169,7 @@ pub fn descend<E: Engine + ?Sized, V: Visitor + ?Sized>(
             }
             continue;
         }
-        let step = frame.step(buffer, &trail);
-        let flow = visitor.entry(&step)?;
-        frame.next += 1;
+        let Some((step, flow)) = frame.visit(buffer, &trail, visitor)? else { continue };
         match flow {
             Flow::Stop => return Ok(()),
             Flow::Descend(table) if depth + 1 < slots.len() => {
@@ -273,17 +271,33 @@ impl Frame {
         (self.passed(first, 0), self.clip(first, resume - 1))
     }
 
-    fn step<'a>(&self, buffer: &Buffer, trail: &'a [Passed]) -> Step<'a> {
-        let i = (self.next - self.loaded.start) as usize;
-        Step {
-            depth: self.depth,
-            slot: self.slot,
-            at: self.passed(self.next, buffer.raws[i]),
-            record: buffer.records[i],
-            range: self.clip(self.next, self.next),
-            span_start: VirtAddr(self.base + (u64::from(self.next) << self.slot.shift)),
-            perms_above: self.perms,
-            trail,
+    /// Visits the entries that the buffer holds, up to the first after which the visitor wants something else than the
+    /// next: that entry and what it wants. This is the loop that a walk spends its time in, one pass an entry.
+    fn visit<'a, V: Visitor + ?Sized>(
+        &mut self,
+        buffer: &Buffer,
+        trail: &'a [Passed],
+        visitor: &mut V,
+    ) -> Result<Option<(Step<'a>, Flow)>, WalkError> {
+        let done = (self.next - self.loaded.start) as usize;
+        for (raw, record) in buffer.raws.iter().zip(&buffer.records).skip(done) {
+            let index = self.next;
+            let step = Step {
+                depth: self.depth,
+                slot: self.slot,
+                at: self.passed(index, *raw),
+                record: *record,
+                range: self.clip(index, index),
+                span_start: VirtAddr(self.base + (u64::from(index) << self.slot.shift)),
+                perms_above: self.perms,
+                trail,
+            };
+            self.next += 1;
+            let flow = visitor.entry(&step)?;
+            if flow != Flow::Next {
+                return Ok(Some((step, flow)));
+            }
         }
+        Ok(None)
     }
 }

@@ -192,7 +192,7 @@ pub enum Event {
     Problem(Problem),
 }
 
-/// Consumes events, each with the trail of entries passed on the way to it.
+/// Takes the events of a walk, each with the entries passed on the way to it.
 pub type Sink<'a> = dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError> + 'a;
 
 /// Walks a range and hands every event to `sink`, which gets the trail of entries passed as well.
@@ -222,7 +222,7 @@ struct MapVisitor<'a, 'b> {
     tables: &'a TableSet<'a>,
     upper_half: bool,
     perms_known: bool,
-    sink: &'b mut Sink<'b>,
+    sink: &'b mut Sink<'a>,
     /// Tables that may still be visited.
     budget: u64,
 }
@@ -263,6 +263,7 @@ impl MapVisitor<'_, '_> {
 }
 
 impl Visitor for MapVisitor<'_, '_> {
+    #[inline]
     fn entry(&mut self, step: &Step<'_>) -> Result<Flow, WalkError> {
         let Record { facts, target } = step.record;
         let is_leaf = step.slot.level == Level::Pte || facts.any(Facts::LEAF.or(Facts::HUGE).or(Facts::TRANS_HUGE));

@@ -2,16 +2,20 @@
 //!
 //! In: the bytes of a WASM module and a frozen configuration. Out: a type per stage, each built only from the one
 //! before. [`validate`] checks WebAssembly's own rules, then ptwalk's integer subset, the whitelist of imports and
-//! exports, signatures and sizes.
+//! exports, signatures and sizes; [`lift`] turns each export into a closed form by exact symbolic execution; [`verify`]
+//! proves them safe and lawful, and makes the one type that a walk accepts.
 #![forbid(unsafe_code)]
 
 pub mod bits;
 pub mod blast;
 pub mod code;
+pub mod diagram;
 pub mod expr;
 pub mod laws;
+pub mod lift;
 pub mod limits;
 pub mod op;
 pub mod report;
 pub mod text;
 pub mod validate;
+pub mod verify;

@@ -3,7 +3,7 @@
 //! In: nothing. Out: constants. Guaranteed: no other module of this crate compares the size of something hostile with
 //! a number of its own. Not handled here: the message for a ceiling that is exceeded; see [`crate::code`].
 
-/// Bytes of a module. Real plugins take one to three kilobytes; every later stage is linear or worse in this.
+/// Bytes of a module. Real plugins take three to ten kilobytes; every later stage is linear or worse in this.
 pub const MODULE_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes of a module that is refused for its size, up to which it is scanned for what made it large. The scan is one

@@ -12,8 +12,8 @@ use crate::code::Code;
 use crate::limits::ERRORS_MAX;
 use crate::text;
 
-/// Column at which the text of a section is wrapped.
-const WRAP_COLUMN: usize = 110;
+/// Columns of a line of a section.
+pub(crate) const WRAP_COLUMNS: usize = 110;
 
 /// A function of the plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,6 +58,10 @@ pub struct Diagnostic {
     pub reason: String,
     /// What to do about it.
     pub suggestion: Option<String>,
+    /// The operators that led there, one a line, with the values of the counterexample.
+    pub causal_path: Vec<String>,
+    /// The command that shows it.
+    pub repro: Option<String>,
 }
 
 impl Diagnostic {
@@ -74,6 +78,8 @@ impl Diagnostic {
             counterexample: None,
             reason: text::sentence(reason.as_ref()),
             suggestion: None,
+            causal_path: Vec::new(),
+            repro: None,
         }
     }
 
@@ -119,6 +125,20 @@ impl Diagnostic {
         self
     }
 
+    /// With the operators that led there, one a line; a line may be indented.
+    #[must_use]
+    pub fn causal_path<S: AsRef<str>>(mut self, lines: impl IntoIterator<Item = S>) -> Diagnostic {
+        self.causal_path = lines.into_iter().map(|line| text::sentence(line.as_ref())).collect();
+        self
+    }
+
+    /// With the command that shows it.
+    #[must_use]
+    pub fn repro(mut self, command: impl AsRef<str>) -> Diagnostic {
+        self.repro = Some(text::sentence(command.as_ref()));
+        self
+    }
+
     /// Fills in the name of the function and the export it is, where they are known.
     #[must_use]
     pub fn named(mut self, name: Option<&str>, export: Option<&str>) -> Diagnostic {
@@ -146,25 +166,22 @@ impl fmt::Display for Diagnostic {
         section(f, "Reason", Some(&self.reason))?;
         section(f, "Counterexample", self.counterexample.as_deref())?;
         section(f, "At", self.place().as_deref())?;
-        section(f, "Suggestion", self.suggestion.as_deref())
+        if !self.causal_path.is_empty() {
+            write!(f, "\n  Causal path:")?;
+        }
+        for line in &self.causal_path {
+            write!(f, "\n    {}", text::wrap(line, 4, 8, WRAP_COLUMNS))?;
+        }
+        section(f, "Suggestion", self.suggestion.as_deref())?;
+        section(f, "Repro", self.repro.as_deref())
     }
 }
 
-/// Writes a section, its text wrapped and indented beside its title.
+/// Writes a section, its text wrapped and indented.
 fn section(f: &mut fmt::Formatter<'_>, title: &str, body: Option<&str>) -> fmt::Result {
     let Some(body) = body else { return Ok(()) };
-    write!(f, "\n  {title}:")?;
-    let mut column = title.len() + 3;
-    for word in body.split(' ') {
-        let width = word.chars().count() + 1;
-        if column + width > WRAP_COLUMN && column > 4 {
-            write!(f, "\n   ")?;
-            column = 3;
-        }
-        write!(f, " {word}")?;
-        column += width;
-    }
-    Ok(())
+    let start = "  ".len() + title.len() + ": ".len();
+    write!(f, "\n  {title}: {}", text::wrap(body, start, 4, WRAP_COLUMNS))
 }
 
 /// Something odd about a plugin that does not change the verdict.
@@ -262,11 +279,6 @@ impl Errors {
         self.found.is_empty()
     }
 
-    /// Whether one of this code is in a function.
-    pub fn has(&self, code: Code, function: u32) -> bool {
-        self.found.iter().any(|e| e.code == code && e.function.as_ref().is_some_and(|f| f.index == function))
-    }
-
     /// Rewrites each error, to add what was not known when it was found.
     pub fn map(&mut self, f: impl FnMut(Diagnostic) -> Diagnostic) {
         self.found = std::mem::take(&mut self.found).into_iter().map(f).collect();
@@ -312,14 +324,26 @@ mod tests {
     #[test]
     fn wraps_long_sections() {
         let long = Diagnostic::new(Code::S100, "m", "word ".repeat(100)).to_string();
-        assert!(long.lines().all(|line| line.len() <= WRAP_COLUMN), "{long}");
+        assert!(long.lines().all(|line| line.len() <= WRAP_COLUMNS), "{long}");
         assert_eq!(long.matches("word").count(), 100);
     }
 
     #[test]
     fn keys_are_those_of_the_command_line_contract() -> Result<(), serde_json::Error> {
         let value = serde_json::to_value(sample())?;
-        for key in ["code", "message", "export", "offset", "op", "source", "counterexample", "reason", "suggestion"] {
+        for key in [
+            "code",
+            "message",
+            "export",
+            "offset",
+            "op",
+            "source",
+            "counterexample",
+            "reason",
+            "suggestion",
+            "causal_path",
+            "repro",
+        ] {
             assert!(value.get(key).is_some(), "{key}");
         }
         assert_eq!(value["code"], "S140");

@@ -19,7 +19,7 @@ fn is_plain(c: char) -> bool {
     let right_to_left = matches!(c,
         '\u{0590}'..='\u{08ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
         | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}');
-    (c.is_alphanumeric() && !right_to_left) || matches!(c, '\u{2026}' | '\u{2013}' | '\u{2014}')
+    (c.is_alphanumeric() && !right_to_left) || matches!(c, '\u{2026}' | '\u{2013}' | '\u{2014}' | '\u{2192}' | '\u{d7}')
 }
 
 /// The text with everything escaped that is not plain, cut to `chars_max` characters.
@@ -62,9 +62,50 @@ pub fn sentence(text: &str) -> String {
     printable(text, TEXT_CHARS_MAX)
 }
 
+/// A number and what it counts: `1 slot`, `2 slots`.
+pub fn count(n: impl Into<u64>, noun: &str) -> String {
+    match n.into() {
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    }
+}
+
+/// Breaks a text at spaces into lines of at most `columns`, where no word is longer. The first line starts at column
+/// `start`, the others are indented by `indent`.
+pub fn wrap(text: &str, start: usize, indent: usize, columns: usize) -> String {
+    let mut out = String::new();
+    let mut column = start;
+    for (i, word) in text.split(' ').enumerate() {
+        let width = word.chars().count();
+        if i > 0 && column + 1 + width > columns {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if i > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_in_singular_and_plural() {
+        assert_eq!([0u32, 1, 2].map(|n| count(n, "slot")), ["0 slots", "1 slot", "2 slots"]);
+    }
+
+    #[test]
+    fn wraps_at_the_last_column() {
+        assert_eq!(wrap("ab cd ef", 0, 2, 5), "ab cd\n  ef");
+        assert_eq!(wrap("ab cd ef", 1, 2, 5), "ab\n  cd\n  ef");
+        assert_eq!(wrap("unbreakable x", 0, 0, 5), "unbreakable\nx");
+    }
 
     #[test]
     fn escapes_what_a_terminal_would_obey() {

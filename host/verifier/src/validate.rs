@@ -89,13 +89,13 @@ impl ValidPlugin {
             }
             named(errors, &scan.names, &BTreeMap::new()).into_result()?;
         }
-        let mut subset = subset::walk(bytes, scan.global_names);
+        let mut subset = subset::walk(bytes, scan.names, scan.global_names);
         if subset.errors.is_empty() {
             for fault in narrow {
                 subset.errors.push(fault.outside_subset());
             }
         }
-        named(subset.errors, &scan.names, &subset.exports).into_result()?;
+        named(subset.errors, &subset.function_names, &subset.exports).into_result()?;
 
         let mut warnings = scan.warnings;
         warnings.append(&mut subset.warnings);
@@ -113,7 +113,7 @@ impl ValidPlugin {
             ignored: subset.ignored,
             warnings,
             sizes: subset.sizes,
-            function_names: scan.names,
+            function_names: subset.function_names,
         })
     }
 
@@ -259,4 +259,77 @@ fn header(bytes: &[u8]) -> Result<(), Rejection> {
             .suggest("rebuild the module")
     };
     Err(error.at(4).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plugin(wat: &str) -> ValidPlugin {
+        let bytes = wat::parse_str(wat).expect("WAT");
+        ValidPlugin::validate(&bytes).expect("within the subset")
+    }
+
+    #[test]
+    fn keeps_the_bytes_and_their_hash() {
+        let module = plugin("(module)");
+        assert_eq!(module.bytes(), b"\0asm\x01\0\0\0");
+        // sha256sum of these eight bytes.
+        let hex = "93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476";
+        assert_eq!(module.sha256_hex(), hex);
+        assert_eq!(module.sha256()[0], 0x93);
+    }
+
+    #[test]
+    fn knows_what_a_walk_cannot_do_without() {
+        let required: Vec<Helper> = Helper::ALL.iter().copied().filter(|h| h.stub() == Stub::Required).collect();
+        let without = |absent: Option<Helper>| {
+            let mut wat = String::from("(module (func (export \"ptwalk_abi_1\"))");
+            for helper in required.iter().filter(|helper| Some(**helper) != absent) {
+                wat += &format!("(func (export \"{helper}\") {} unreachable)", helper.signature());
+            }
+            plugin(&(wat + ")"))
+        };
+        assert_eq!(without(None).missing_for_walk(), []);
+        assert_eq!(without(None).check_walkable(), Ok(()));
+        for helper in &required {
+            let plugin = without(Some(*helper));
+            assert_eq!(plugin.missing_for_walk(), [*helper]);
+            assert!(!plugin.has(*helper));
+            let rejection = plugin.check_walkable().expect_err("a required helper is absent");
+            assert_eq!(rejection.errors().len(), 1);
+            assert_eq!(rejection.errors()[0].code, Code::S120);
+            assert_eq!(rejection.errors()[0].export.as_deref(), Some(helper.name()));
+        }
+    }
+
+    #[test]
+    fn names_functions_in_diagnostics() {
+        let module = plugin("(module (func $ptwalk (export \"pte_pfn\") (param i64) (result i64) (local.get 0)))");
+        let named = module.name(Diagnostic::new(Code::S100, "m", "r").in_function(0));
+        assert_eq!(named.place().as_deref(), Some("function 0 `ptwalk`, export pte_pfn"));
+        assert_eq!(module.helper_of(0), Some(Helper::pte_pfn));
+        assert_eq!(module.helper_of(1), None);
+    }
+
+    #[test]
+    fn every_helper_is_accepted_with_its_own_signature_only() {
+        for helper in Helper::ALL {
+            for other in Helper::ALL {
+                let wat = format!("(module (func (export \"{helper}\") {} unreachable))", other.signature());
+                let bytes = wat::parse_str(wat).expect("WAT");
+                let same_type = helper.signature().params() == other.signature().params()
+                    && helper.signature().result() == other.signature().result();
+                assert_eq!(ValidPlugin::validate(&bytes).is_ok(), same_type, "{helper} typed as {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_extern_can_be_imported() {
+        for key in Extern::ALL {
+            let module = plugin(&format!("(module (import \"kconfig\" \"{key}\" (func (result i32))))"));
+            assert_eq!(module.imports(), [*key]);
+        }
+    }
 }

@@ -1,5 +1,5 @@
 ;; What clang and wasm-ld emit around a helper: none of it is used.
-;; claim: ignored table of 1 slots
+;; claim: ignored table of 1 slot
 ;; claim: ignored mutable global 0 __stack_pointer
 ;; claim: ignored exported memory memory
 ;; claim: ignored exported immutable global __data_end
@@ -7,8 +7,8 @@
 ;; claim: ignored exported table __indirect_function_table
 ;; claim: ignored custom section .debug_info of 3 bytes
 ;; claim: ignored custom section .debug_line of 4 bytes
-;; claim: ignored custom section producers of 1 bytes
-;; claim: ignored custom section target_features of 1 bytes
+;; claim: ignored custom section producers of 1 byte
+;; claim: ignored custom section target_features of 1 byte
 ;; claim: exports pte_devmap as function 1
 ;; claim: memory 2 pages
 (module

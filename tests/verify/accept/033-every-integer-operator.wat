@@ -1,4 +1,5 @@
 ;; All of integer WebAssembly 1.0 and sign extension is inside the subset.
+;; stages: validate
 ;; claim: exports pte_pfn as function 2
 (module
   (memory 1)

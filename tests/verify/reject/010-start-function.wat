@@ -1,6 +1,6 @@
 ;; A function that writes memory before any helper is called.
 ;; expect: S130 at 0x19, function 0
-;; message: start function: function 0 would run at instantiation
+;; message: start function: function 0 `init` would run at instantiation
 ;; suggests: remove it
 (module
   (memory 1)

@@ -36,6 +36,13 @@ impl Arena {
                 let added = self.constant(width, added)?;
                 return self.add(inner, added);
             }
+            // A constant joined with `Or` because it shares no bit was added.
+            if let (Some((inner, c)), Some(more)) = (self.with_const(BinaryOp::Or, x), self.as_const(y))
+                && self.facts(inner).possible() & c == 0
+            {
+                let added = self.constant(width, c.wrapping_add(more))?;
+                return self.add(inner, added);
+            }
             if let Node::Binary(BinaryOp::Sub, p, q) = self.node(x)
                 && q == y
             {

@@ -3,6 +3,7 @@
 //! Constants move outwards, fields of one word merge, words that can only be 0 or 1 become truth values, and words that
 //! share no bit are joined with `Or`, whichever operator the compiler chose.
 
+use super::facts::is_predecessor;
 use super::field::Field;
 use super::{Arena, BinaryOp, Built, ExprId, Node, Width};
 
@@ -82,6 +83,10 @@ impl Arena {
         if let Some(mask) = self.as_const(b) {
             let field = self.field_of(a);
             return self.field(Field { mask: field.mask & mask, ..field }, width);
+        }
+        // `x & (x - 1)` stays as it is: the facts know that it clears a bit, and lose it when a mask is moved out.
+        if is_predecessor(self, a, b) || is_predecessor(self, b, a) {
+            return self.intern(Node::Binary(BinaryOp::And, a, b), width);
         }
         let possible = self.facts(a).possible() & self.facts(b).possible();
         if possible == 1 {
@@ -250,7 +255,7 @@ impl Arena {
         Ok(chain)
     }
 
-    #[expect(clippy::type_complexity, reason = "two positions and what replaces them")]
+    /// The first pair that can be combined: both positions, and what replaces them.
     fn combine_some(
         &mut self,
         op: BinaryOp,

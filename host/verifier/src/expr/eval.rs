@@ -4,6 +4,8 @@
 //! [`BinaryOp`] for the cases in which WebAssembly traps. The constant folder, the known-bits analysis, the replay
 //! interpreter and the [`Evaluator`] all use these functions.
 
+use std::collections::HashMap;
+
 use super::{Arena, BinaryOp, CompareOp, ExprId, Node, UnaryOp, Width};
 
 /// The value of a word as a signed number.
@@ -30,9 +32,15 @@ pub const fn fold_unary(op: UnaryOp, width: Width, a: u64) -> u64 {
     count as u64
 }
 
+/// The amount of a shift or rotation: only the low bits of the operand count.
+const fn shift_amount(width: Width, b: u64) -> u32 {
+    let [low, ..] = b.to_le_bytes();
+    low as u32 & (width.bits() - 1)
+}
+
 /// Result of an operator of two values.
 pub const fn fold_binary(op: BinaryOp, width: Width, a: u64, b: u64) -> u64 {
-    let amount = (b & (width.bits() as u64 - 1)) as u32;
+    let amount = shift_amount(width, b);
     let back = (width.bits() - amount) % width.bits();
     let result = match op {
         BinaryOp::And => a & b,
@@ -71,20 +79,19 @@ pub const fn fold_compare(op: CompareOp, width: Width, a: u64, b: u64) -> bool {
     }
 }
 
-/// Values of all expressions of an arena for one input.
+/// Values of expressions of one arena for one input.
 ///
-/// Values are computed once, in the order of the arena, so asking again after the arena has grown costs only the new
-/// nodes.
+/// Each node is computed once, so asking again after the arena has grown costs only the new nodes.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
     inputs: Vec<u64>,
-    values: Vec<u64>,
+    values: HashMap<ExprId, u64>,
 }
 
 impl Evaluator {
     /// An evaluator for the arguments `inputs`; those that are missing count as 0.
     pub fn new(inputs: Vec<u64>) -> Evaluator {
-        Evaluator { inputs, values: Vec::new() }
+        Evaluator { inputs, values: HashMap::new() }
     }
 
     /// The arguments.
@@ -95,18 +102,27 @@ impl Evaluator {
     /// The value of an expression, zero-extended. Always ask about the same arena.
     ///
     /// # Cost
-    /// Linear in the nodes of the arena up to `id` that were not evaluated before.
+    /// Linear in the nodes that `id` reaches and that were not evaluated before.
     pub fn value(&mut self, arena: &Arena, id: ExprId) -> u64 {
-        for index in self.values.len()..=id.index() {
-            let Some(next) = arena.id(index) else { break };
-            let value = self.compute(arena, next);
-            self.values.push(value);
+        let mut open = vec![id];
+        while let Some(&next) = open.last() {
+            let before = open.len();
+            if !self.values.contains_key(&next) {
+                open.extend(arena.node(next).operands().filter(|operand| !self.values.contains_key(operand)));
+            }
+            if open.len() == before {
+                if !self.values.contains_key(&next) {
+                    let value = self.compute(arena, next);
+                    self.values.insert(next, value);
+                }
+                open.pop();
+            }
         }
         self.get(id)
     }
 
     fn get(&self, id: ExprId) -> u64 {
-        self.values.get(id.index()).copied().unwrap_or(0)
+        self.values.get(&id).copied().unwrap_or(0)
     }
 
     fn compute(&self, arena: &Arena, id: ExprId) -> u64 {

@@ -118,7 +118,7 @@ impl Facts {
 }
 
 /// Whether `a` is `b - 1`.
-fn is_predecessor(arena: &Arena, a: ExprId, b: ExprId) -> bool {
+pub(super) fn is_predecessor(arena: &Arena, a: ExprId, b: ExprId) -> bool {
     match arena.node(a) {
         Node::Binary(BinaryOp::Add, x, y) => x == b && arena.as_const(y) == Some(arena.width(a).mask()),
         _ => false,

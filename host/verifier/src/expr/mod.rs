@@ -13,7 +13,7 @@ mod algebra;
 mod bitwise;
 mod boolean;
 mod compare;
-mod eval;
+pub(crate) mod eval;
 mod facts;
 mod field;
 mod print;

@@ -62,10 +62,13 @@ impl fmt::Display for Printer<'_> {
         let mut texts: BTreeMap<ExprId, (String, Prec)> = BTreeMap::new();
         let mut named = Vec::new();
         for &id in &order {
-            let (text, prec) = self.render(id, &mut |child, at_least| match texts.get(&child) {
-                Some((text, prec)) if *prec >= at_least => text.clone(),
-                Some((text, _)) => format!("({text})"),
-                None => String::new(),
+            let same = self.same_text(id).and_then(|inner| texts.get(&inner).cloned());
+            let (text, prec) = same.unwrap_or_else(|| {
+                self.render(id, &mut |child, at_least| match texts.get(&child) {
+                    Some((text, prec)) if *prec >= at_least => text.clone(),
+                    Some((text, _)) => format!("({text})"),
+                    None => String::new(),
+                })
             });
             let shared = uses.get(&id).is_some_and(|uses| *uses > 1) && text.len() > SHARED_CHARS;
             if id != self.root && (shared || text.len() > LONG_CHARS) {
@@ -181,17 +184,7 @@ impl Printer<'_> {
                 let name = usize::try_from(index).ok().and_then(|index| self.names.get(index));
                 (name.map_or_else(|| format!("in{index}"), |name| (*name).to_owned()), Prec::Atom)
             }
-            Node::Zext(inner) if self.arena.width(inner) == Width::W1 => {
-                let at_least = match self.arena.node(inner) {
-                    Node::Bit(..) | Node::Not(_) => Prec::Unary,
-                    _ => Prec::If,
-                };
-                // A truth value in a sum stays in parentheses unless it is a bit.
-                match at_least {
-                    Prec::Unary => (child(inner, Prec::If), self.truth_prec(inner)),
-                    _ => (child(inner, Prec::If), Prec::If),
-                }
-            }
+            Node::Zext(inner) if self.arena.width(inner) == Width::W1 => (child(inner, Prec::If), Prec::If),
             _ if width != Width::W1 && field.base != id => self.render_field(field, width, child),
             Node::Binary(op, a, b) => self.render_binary(id, op, a, b, child),
             Node::Select(c, a, b) => {
@@ -221,12 +214,15 @@ impl Printer<'_> {
         }
     }
 
-    /// How strongly the text of a bit or its negation binds.
-    fn truth_prec(&self, truth: ExprId) -> Prec {
-        match self.arena.node(truth) {
-            Node::Bit(..) => Prec::Atom,
-            Node::Not(inner) if matches!(self.arena.node(inner), Node::Bit(..)) => Prec::Unary,
-            _ => Prec::If,
+    /// A part that is written like the whole: a narrower value that is merely extended, or a word that loses nothing.
+    fn same_text(&self, id: ExprId) -> Option<ExprId> {
+        match self.arena.node(id) {
+            Node::Zext(inner) if self.arena.width(inner) == Width::W1 => Some(inner),
+            Node::Zext(_) | Node::Trunc(_) => {
+                let Field { base, shift, mask } = self.arena.field_of(id);
+                (shift == 0 && self.arena.facts(base).possible() & !mask == 0).then_some(base)
+            }
+            _ => None,
         }
     }
 
@@ -237,18 +233,19 @@ impl Printer<'_> {
         child: &mut dyn FnMut(ExprId, Prec) -> String,
     ) -> (String, Prec) {
         let Field { base, shift, mask } = field;
-        let whole = shifted(self.arena.facts(base).possible(), shift) & width.mask();
+        let moved = shifted(self.arena.facts(base).possible(), shift);
+        let whole = moved & width.mask();
+        let same_width = self.arena.width(base) == width;
         let is_input = matches!(self.arena.node(base), Node::Input(_));
-        if mask & whole == whole
-            && (shift >= 0 || !is_input)
-            && whole >> shift.max(0) == self.arena.facts(base).possible() >> (-shift).max(0)
-        {
-            // Nothing is masked: the base itself, moved.
-            return match shift {
-                0 => (child(base, Prec::Atom), Prec::Atom),
-                1.. => (format!("{} << {shift}", child(base, Prec::Sum)), Prec::Shift),
-                _ => (format!("{} >> {}", child(base, Prec::Sum), -shift), Prec::Shift),
-            };
+        // Nothing is masked: the base itself, moved.
+        match shift {
+            _ if mask & whole != whole => {}
+            0 if moved == whole => return (child(base, Prec::Atom), Prec::Atom),
+            1.. if same_width => return (format!("{} << {shift}", child(base, Prec::Sum)), Prec::Shift),
+            ..=-1 if moved == whole && !is_input => {
+                return (format!("{} >> {}", child(base, Prec::Sum), -shift), Prec::Shift);
+            }
+            _ => {}
         }
         let source = shifted(mask, -shift);
         let low = mask.trailing_zeros();
@@ -311,7 +308,7 @@ impl Printer<'_> {
             BinaryOp::SRem => ("%s", Prec::Product),
             BinaryOp::Rotl | BinaryOp::Rotr => {
                 let name = if op == BinaryOp::Rotl { "rotl" } else { "rotr" };
-                let (a, b) = (child(a, Prec::If), child(b, Prec::If));
+                let (a, b) = (child(a, Prec::If), self.amount(b, Prec::If, child));
                 return (format!("{name}({a}, {b})"), Prec::Atom);
             }
         };
@@ -319,8 +316,19 @@ impl Printer<'_> {
             let parts: Vec<String> = self.leaves(op, id).into_iter().map(|leaf| child(leaf, prec)).collect();
             return (parts.join(&format!(" {sign} ")), prec);
         }
-        let (left, right) = (child(a, prec), child(b, above(prec)));
-        (format!("{left} {sign} {right}"), prec)
+        let right = match prec {
+            Prec::Shift => self.amount(b, above(prec), child),
+            _ => child(b, above(prec)),
+        };
+        (format!("{} {sign} {right}", child(a, prec)), prec)
+    }
+
+    /// The amount of a shift, a constant in decimal.
+    fn amount(&self, b: ExprId, at_least: Prec, child: &mut dyn FnMut(ExprId, Prec) -> String) -> String {
+        match self.arena.as_const(b) {
+            Some(amount) => amount.to_string(),
+            None => child(b, at_least),
+        }
     }
 
     /// Operands of a chain of one operator; fields by their place in the word, highest first, a constant last.

@@ -4,7 +4,7 @@
 //! choice between `k` and 0. So a word that is rebuilt bit by bit through branches comes out as the word.
 
 use super::field::Field;
-use super::{Arena, BinaryOp, Built, ExprId, Node, Width};
+use super::{Arena, BinaryOp, Built, CompareOp, ExprId, Node, Width};
 
 impl Arena {
     /// `a` where `cond`, else `b`.
@@ -74,6 +74,15 @@ impl Arena {
             let truth = self.select(cond, a, b)?;
             return self.zext(truth, width);
         }
+        // Where the condition says what an arm is, the arm is that constant.
+        for (arm, holds) in [(a, true), (b, false)] {
+            if let Some(value) = self.implied(cond, holds, arm)
+                && self.as_const(arm).is_none()
+            {
+                let value = self.constant(width, value)?;
+                return if holds { self.select(cond, value, b) } else { self.select(cond, a, value) };
+            }
+        }
         if let Some(merged) = self.select_of_select(cond, a, b)? {
             return Ok(merged);
         }
@@ -86,10 +95,23 @@ impl Arena {
         self.intern(Node::Select(cond, a, b), width)
     }
 
-    /// A choice between constants: what they share, or-ed with the moved condition where they differ in one bit.
+    /// The value of a word where a condition holds, or does not, if it has one only.
+    fn implied(&self, cond: ExprId, holds: bool, word: ExprId) -> Option<u64> {
+        match self.node(cond) {
+            Node::Compare(CompareOp::Eq, tested, value) if holds && tested == word => self.as_const(value),
+            Node::Bit(tested, bit) if tested == word && self.facts(word).possible() == 1 << bit => {
+                Some(u64::from(holds) << bit)
+            }
+            _ => None,
+        }
+    }
+
+    /// A choice between constants: the moved condition where they differ in one bit, if that reads better: if it is a
+    /// bit itself, or one of them is 0.
     fn select_constants(&mut self, cond: ExprId, (a, x): (ExprId, u64), (b, y): (ExprId, u64), width: Width) -> Built {
         let differ = x ^ y;
-        if !differ.is_power_of_two() {
+        let is_bit = self.as_cube(cond).is_some_and(|cube| cube.mask.is_power_of_two());
+        if !differ.is_power_of_two() || !(is_bit || x & y == 0 && (x == 0 || y == 0)) {
             return self.intern(Node::Select(cond, a, b), width);
         }
         let truth = if x & differ != 0 { cond } else { self.not(cond)? };
@@ -133,6 +155,19 @@ impl Arena {
         width: Width,
     ) -> Result<Option<ExprId>, super::NodeBudgetSpent> {
         for (x, y, flipped) in [(a, b, false), (b, a, true)] {
+            // `w | k` or `w` without `k`: the word keeps its other bits, and the condition is bit `k`.
+            if let Some((word, k)) = self.with_const(BinaryOp::Or, x)
+                && k.is_power_of_two()
+            {
+                let (fw, fy) = (self.field_of(word), self.field_of(y));
+                let same = (fw.base, fw.shift) == (fy.base, fy.shift) && (fw.mask ^ fy.mask) & !k == 0;
+                if same && fy.mask & k == 0 {
+                    let truth = if flipped { self.not(cond)? } else { cond };
+                    let (on, off) = (self.constant(width, k)?, self.constant(width, 0)?);
+                    let moved = self.select(truth, on, off)?;
+                    return self.or(y, moved).map(Some);
+                }
+            }
             let (fx, fy) = (self.field_of(x), self.field_of(y));
             // Masks of one word that differ in one bit: the bit survives where the condition says so.
             if (fx.base, fx.shift) == (fy.base, fy.shift)

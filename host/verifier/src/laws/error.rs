@@ -83,7 +83,7 @@ pub enum LawErrorKind {
         expected: usize,
     },
     /// A value of another type was due.
-    #[error("expected {expected}, found {found}{}", if *.found == Ty::Number && *.expected == Ty::Condition { ": compare it with something" } else { "" })]
+    #[error("expected {expected}, found {found}{}", comparison_hint(*.expected, *.found))]
     Type {
         /// The type due.
         expected: Ty,
@@ -141,6 +141,11 @@ pub enum LawErrorKind {
         /// How much is accepted.
         limit: usize,
     },
+}
+
+/// What to do with a number where a condition was due.
+fn comparison_hint(expected: Ty, found: Ty) -> &'static str {
+    if (expected, found) == (Ty::Condition, Ty::Number) { ": compare it with something" } else { "" }
 }
 
 /// A hint at the name that was meant.

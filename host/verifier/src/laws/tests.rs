@@ -51,6 +51,28 @@ fn host_laws_print_as_they_parse() -> Outcome {
     Ok(())
 }
 
+/// The indented block of docs/laws.md that starts with `first`.
+fn documented(first: &str) -> String {
+    let lines = include_str!("../../../../docs/laws.md").lines();
+    let block = lines.skip_while(|line| !line.trim_start().starts_with(first));
+    block.take_while(|line| line.is_empty() || line.starts_with("    ")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_documentation_is_right() -> Outcome {
+    let file = parse_file(&documented("# Anything"));
+    assert_eq!((file.laws.len(), file.errors), (2, Vec::new()));
+    one(&documented("forall x: u64 where pmd_present"))?;
+    let names: Vec<String> = parse_text(&documented("for pXd in pmd"))?.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [".pmd.mkyoung", ".pmd.mkspecial", ".pud.mkyoung", ".pud.mkspecial"]);
+    let error = documented("law a: forall x: u64. pmd_mk_devmap");
+    assert!(
+        include_str!("../../tests/laws/errors.txt")
+            .contains(&error.replace("    law a", "law a").replace("\n    ", "\n").trim_end().to_owned())
+    );
+    Ok(())
+}
+
 #[test]
 fn parentheses_survive_only_where_they_matter() -> Outcome {
     for text in [

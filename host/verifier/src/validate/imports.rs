@@ -16,46 +16,56 @@ use crate::text;
 /// Judges an import; `sig` is its type where it is a function.
 pub(super) fn judge(import: &Import<'_>, offset: usize, sig: Option<&FuncSig>) -> Result<Extern, Box<Diagnostic>> {
     let shown = format!("{}.{}", text::name(import.module), text::name(import.name));
-    let refused = |code, what: &str, reason: &str| {
+    let refused = |code, what: &str, reason: &str, advice: &str| {
         let message = format!("import {shown}: {what}");
-        Box::new(Diagnostic::new(code, message, reason).at(offset).suggest(advice(import)))
+        Box::new(Diagnostic::new(code, message, reason).at(offset).suggest(advice))
     };
-    let reason = "a helper is a pure function of its arguments and the frozen configuration; what else it could \
-                  reach would be neither proved nor contained";
+    let outside = "a helper is a pure function of its arguments and the frozen configuration; what comes from outside \
+                   may change between two calls";
     match import.ty {
         TypeRef::Func(_) | TypeRef::FuncExact(_) => {}
         TypeRef::Memory(_) => {
-            return Err(refused(Code::S111, "a plugin must own its memory", "imported memory may change in a call"));
+            let advice = "let the module define its memory: link without --import-memory";
+            return Err(refused(Code::S111, "a plugin must own its memory", outside, advice));
         }
-        TypeRef::Global(_) => return Err(refused(Code::S112, "a plugin may not import a global", reason)),
-        TypeRef::Table(_) => return Err(refused(Code::S113, "a plugin may not import a table", reason)),
-        TypeRef::Tag(_) => return Err(refused(Code::S113, "a plugin may not import a tag", reason)),
+        TypeRef::Global(_) => {
+            let advice =
+                "define the global in the module; position-independent code imports them: link without -shared";
+            return Err(refused(Code::S112, "a plugin may not import a global", outside, advice));
+        }
+        TypeRef::Table(_) => {
+            let advice = "link without --import-table and -shared";
+            return Err(refused(Code::S113, "a plugin may not import a table", outside, advice));
+        }
+        TypeRef::Tag(_) => {
+            let advice = "build without exceptions: panic=abort (Rust), -fno-exceptions (C++)";
+            return Err(refused(Code::S113, "a plugin may not import an exception tag", outside, advice));
+        }
     }
     if import.module != KCONFIG_MODULE {
         let what = "not a value of the kernel configuration, which is all that a plugin may import";
         let reason = "a helper is a pure function of its arguments and the frozen configuration; an imported function \
                       could do anything, and counts even where it is never called";
-        return Err(refused(Code::S110, what, reason));
+        return Err(refused(Code::S110, what, reason, &advice(import)));
     }
     let Some(found) = Extern::by_name(import.name) else {
         let what = "no such value of the kernel configuration";
-        return Err(refused(Code::S110, what, "its value would be unknown, and nothing could be proved with it"));
+        let reason = "its value would be unknown, and nothing could be proved with it";
+        return Err(refused(Code::S110, what, reason, &advice(import)));
     };
     match sig {
         Some(sig) if sig.is_count() => Ok(found),
         _ => {
-            let found = sig.map_or("another type".into(), FuncSig::to_string);
-            let message = format!("import {shown}: found {found}, wanted (func (result i32))");
+            let sig = sig.map_or("no function".into(), FuncSig::to_string);
+            let what = format!("found {sig}, wanted (func (result i32))");
             let reason = "a configuration value is a function without parameters that returns an i32";
-            Err(Box::new(Diagnostic::new(Code::S121, message, reason).at(offset).suggest(format!(
-                "declare it as `(import \"{KCONFIG_MODULE}\" \"{}\" (func (result i32)))`; in Rust `safe fn {}() -> i32`",
-                import.name, import.name
-            ))))
+            let advice = format!("in Rust `safe fn {found}() -> i32`, in C `int {found}(void)`");
+            Err(refused(Code::S121, &what, reason, &advice))
         }
     }
 }
 
-/// What to do about an import that is refused.
+/// What to do about the import of a function that is not in the list.
 fn advice(import: &Import<'_>) -> String {
     let names: Vec<&str> = Extern::ALL.iter().map(|e| e.name()).collect();
     let list = format!("allowed are the functions () -> i32 of module `{KCONFIG_MODULE}`: {}", names.join(", "));

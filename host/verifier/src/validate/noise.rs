@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::text;
+
 /// Something in the module that is accepted and has no part in what a helper means. Names are fit to print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -55,14 +57,16 @@ pub enum Noise {
 impl fmt::Display for Noise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Noise::Table { slots } => write!(f, "table of {slots} slots"),
-            Noise::Elements { functions } => write!(f, "element segment of {functions} functions"),
+            Noise::Table { slots } => write!(f, "table of {}", text::count(*slots, "slot")),
+            Noise::Elements { functions } => write!(f, "element segment of {}", text::count(*functions, "function")),
             Noise::ExportedTable { name } => write!(f, "exported table {name}"),
             Noise::ExportedMemory { name } => write!(f, "exported memory {name}"),
             Noise::ExportedGlobal { name } => write!(f, "exported immutable global {name}"),
             Noise::MutableGlobal { index, name: None } => write!(f, "mutable global {index}"),
             Noise::MutableGlobal { index, name: Some(name) } => write!(f, "mutable global {index} {name}"),
-            Noise::CustomSection { name, bytes } => write!(f, "custom section {name} of {bytes} bytes"),
+            Noise::CustomSection { name, bytes } => {
+                write!(f, "custom section {name} of {}", text::count(*bytes as u64, "byte"))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use wasmparser::{
-    CompositeInnerType, FunctionBody, ImportSectionReader, KnownCustom, Name, NameSectionReader, Operator,
+    BinaryReader, CompositeInnerType, FunctionBody, ImportSectionReader, Name, NameSectionReader, Operator,
     OperatorsReader, Parser, Payload, TypeRef, TypeSectionReader, ValType,
 };
 
@@ -65,7 +65,7 @@ fn too_large(len: usize) -> Diagnostic {
     Diagnostic::new(
         Code::L900,
         format!("module of {len} bytes: the ceiling is {MODULE_BYTES_MAX}"),
-        "plugins are one to three kilobytes; every stage of the verifier is bounded by the size of the module",
+        "plugins are three to ten kilobytes; every stage of the verifier is bounded by the size of the module",
     )
     .suggest("strip debug information, build with optimisation, and look for formatting or panic code linked in")
 }
@@ -102,8 +102,9 @@ impl Scan {
                 if self.custom_sections == CUSTOM_SECTIONS_MAX + 1 {
                     self.count("custom sections", self.custom_sections, CUSTOM_SECTIONS_MAX, section.range().start);
                 }
-                if let KnownCustom::Name(names) = section.as_known() {
-                    self.name_section(names, section.range().start);
+                if section.name() == "name" {
+                    let names = BinaryReader::new(section.data(), section.data_offset());
+                    self.name_section(NameSectionReader::new(names), section.range().start);
                 }
             }
             _ => {}
@@ -115,7 +116,8 @@ impl Scan {
         if count > max {
             let message = format!("{what}: more than the ceiling of {max}");
             let reason = format!("the section declares {count} {what}; compilers emit far fewer for a plugin");
-            self.errors.push(Diagnostic::new(Code::L905, message, reason).at(offset));
+            let error = Diagnostic::new(Code::L905, message, reason).at(offset);
+            self.errors.push(error.suggest("build with optimisation and --gc-sections, and do not link a runtime"));
         }
     }
 
@@ -132,9 +134,7 @@ impl Scan {
                     _ => 1,
                 };
                 if arity > ARITY_MAX {
-                    let message = format!("type of arity {arity}: the ceiling is {ARITY_MAX}");
-                    let reason = "helpers take two parameters; each costs a step at every use";
-                    self.errors.push(Diagnostic::new(Code::L905, message, reason).at(offset));
+                    self.errors.push(too_wide("type", arity).at(offset));
                 }
             }
             if total > TYPES_MAX && section.count() <= TYPES_MAX {
@@ -193,6 +193,10 @@ impl Scan {
                 Operator::BrTable { targets } if targets.len() > BR_TABLE_TARGETS_MAX => {
                     self.errors.push(table_too_large(&op, targets.len()).at(offset).in_function(function));
                 }
+                Operator::ArrayNewFixed { array_size, .. } if *array_size as usize > ARITY_MAX => {
+                    let error = too_wide("array.new_fixed", *array_size as usize).op(op::mnemonic(&op));
+                    self.errors.push(error.at(offset).in_function(function));
+                }
                 _ => {}
             }
         }
@@ -231,6 +235,12 @@ impl Scan {
         }
         Ok(())
     }
+}
+
+fn too_wide(what: &str, arity: usize) -> Diagnostic {
+    let message = format!("{what} of arity {arity}: the ceiling is {ARITY_MAX}");
+    Diagnostic::new(Code::L905, message, "helpers take two parameters; each costs a step at every use")
+        .suggest("pass fewer values")
 }
 
 fn nested_too_deeply(op: &Operator<'_>) -> Diagnostic {

@@ -87,6 +87,7 @@ pub(super) struct Subset {
     pub(super) abi_version: Option<u32>,
     pub(super) manifest: Option<Manifest>,
     pub(super) sizes: Sizes,
+    pub(super) function_names: BTreeMap<u32, String>,
     global_names: BTreeMap<u32, String>,
     types: Vec<Option<FuncSig>>,
     /// Type index of each function, imports first.
@@ -100,9 +101,9 @@ pub(super) struct Subset {
     data: Vec<(u64, u64, usize)>,
 }
 
-/// Walks a module.
-pub(super) fn walk(bytes: &[u8], global_names: BTreeMap<u32, String>) -> Subset {
-    let mut subset = Subset { global_names, ..Subset::default() };
+/// Walks a module, with the names of its functions and globals.
+pub(super) fn walk(bytes: &[u8], function_names: BTreeMap<u32, String>, global_names: BTreeMap<u32, String>) -> Subset {
+    let mut subset = Subset { function_names, global_names, ..Subset::default() };
     subset.sizes.module_bytes = bytes.len();
     for payload in Parser::new(0).parse_all(bytes) {
         let visited = payload.and_then(|payload| subset.payload(&payload));
@@ -162,7 +163,7 @@ impl Subset {
                 }
             }
             Payload::TagSection(section) => {
-                self.errors.push(beyond("exception tag").at(section.range().start));
+                self.errors.push(beyond("exception tag: outside the integer subset".into()).at(section.range().start));
             }
             Payload::GlobalSection(section) => self.globals(section)?,
             Payload::ExportSection(section) => {
@@ -212,11 +213,12 @@ impl Subset {
             let (offset, table) = table?;
             let slots = table.ty.initial;
             if self.table_slots.replace(slots).is_some() {
-                self.errors.push(beyond("second table").at(offset));
+                self.errors.push(beyond("second table: outside the integer subset".into()).at(offset));
             } else if slots > TABLE_SLOTS_MAX {
                 let message = format!("table of {slots} slots: the ceiling is {TABLE_SLOTS_MAX}");
                 let reason = "the sandbox engine allocates every slot, and nothing may call through them";
-                self.errors.push(Diagnostic::new(Code::L905, message, reason).at(offset));
+                let error = Diagnostic::new(Code::L905, message, reason).at(offset);
+                self.errors.push(error.suggest("call functions directly, so that no table is needed"));
             } else {
                 self.ignored.push(Noise::Table { slots });
             }
@@ -234,7 +236,7 @@ impl Subset {
             _ => None,
         };
         if let Some(kind) = kind {
-            self.errors.push(beyond(kind).at(offset));
+            self.errors.push(beyond(format!("{kind}: outside the integer subset")).at(offset));
         } else if memory.initial > MEMORY_PAGES_MAX {
             let pages = memory.initial;
             let message = format!("memory of {pages} pages (64 KiB each): the ceiling is {MEMORY_PAGES_MAX}");
@@ -260,7 +262,8 @@ impl Subset {
     }
 
     fn start(&mut self, function: u32, offset: usize) {
-        let message = format!("start function: function {function} would run at instantiation");
+        let name = self.function_names.get(&function).map_or(String::new(), |name| format!(" `{name}`"));
+        let message = format!("start function: function {function}{name} would run at instantiation");
         let reason = "what it did to memory would be the state that every helper starts from, and it would run before \
                       anything is proved";
         self.errors.push(Diagnostic::new(Code::S130, message, reason).at(offset).in_function(function).suggest(
@@ -279,8 +282,11 @@ impl Subset {
             let Some(start) = constant(offset_expr)? else { continue };
             let slots = self.table_slots.unwrap_or(0);
             if start.saturating_add(u64::from(functions)) > slots {
-                let message =
-                    format!("element segment at slot {start} with {functions} functions: the table has {slots}");
+                let message = format!(
+                    "element segment of {} at slot {start}: the table has {}",
+                    text::count(functions, "function"),
+                    text::count(slots, "slot")
+                );
                 self.errors.push(would_trap(&message).at(offset));
             } else {
                 self.ignored.push(Noise::Elements { functions });
@@ -298,9 +304,8 @@ impl Subset {
             let end = start.saturating_add(data.data.len() as u64);
             let memory_bytes = self.memory.map_or(0, |memory| memory.initial.saturating_mul(PAGE_BYTES));
             if end > memory_bytes {
-                let len = data.data.len();
-                let message =
-                    format!("data segment of {len} bytes at {start:#x}: the memory has {memory_bytes:#x} bytes");
+                let len = text::count(data.data.len() as u64, "byte");
+                let message = format!("data segment of {len} at {start:#x}: the memory has {memory_bytes:#x} bytes");
                 self.errors.push(would_trap(&message).at(offset));
             } else {
                 self.data.push((start, end, offset));
@@ -342,11 +347,13 @@ impl Subset {
 
     /// Judges the operators of one function; of each code the first is reported.
     fn body(&mut self, function: u32, body: &wasmparser::FunctionBody<'_>) -> wasmparser::Result<()> {
+        let mut seen = Vec::new();
         let mut ops = body.get_operators_reader()?;
         while !ops.eof() {
             let (op, offset) = ops.read_with_offset()?;
             let Some(code) = breach(&op) else { continue };
-            if !self.errors.has(code, function) {
+            if !seen.contains(&code) {
+                seen.push(code);
                 self.errors.push(refused(code, &op).at(offset).in_function(function));
             }
         }
@@ -370,31 +377,39 @@ fn breach(op: &Operator<'_>) -> Option<Code> {
 
 fn refused(code: Code, op: &Operator<'_>) -> Diagnostic {
     let text = op::text(op);
-    let (what, reason, suggestion) = match code {
-        Code::S131 => (
-            "a call through a table",
+    let diagnostic = match code {
+        Code::S131 => Diagnostic::new(
+            code,
+            format!("{text}: a call through a table"),
             "which function runs would depend on data, so that neither a bound nor a closed form could be given",
-            "call functions directly, with match or switch; in Rust avoid dyn, fn pointers and core::fmt",
-        ),
-        Code::P601 => (
-            "the memory would outlive the call with another size",
+        )
+        .suggest("call functions directly, with match or switch; in Rust avoid dyn, fn pointers and core::fmt"),
+        Code::P601 => Diagnostic::new(
+            code,
+            format!("{text}: the memory would outlive the call with another size"),
             "a helper is a pure function of its arguments; a second call would see what the first one did",
-            "do not allocate: no alloc (Rust), no malloc (C)",
-        ),
-        Code::S140 => (
-            "floats are outside the subset",
-            "a page-table entry is an integer, and a float's result may differ between engines (NaN bits)",
-            "use i32 and i64 only; look for f32, f64, powi, or a library that formats numbers",
-        ),
-        _ => return beyond(&text).op(text),
+        )
+        .suggest("do not allocate: no alloc (Rust), no malloc (C)"),
+        Code::S140 => float(&text),
+        _ => beyond(format!("{text}: outside the integer subset")),
     };
-    Diagnostic::new(code, format!("{text}: {what}"), reason).op(text).suggest(suggestion)
+    diagnostic.op(text)
+}
+
+/// Use of a float.
+pub(super) fn float(what: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::S140,
+        format!("{what}: floats are outside the subset"),
+        "a page-table entry is an integer, and a float's result may differ between engines (NaN bits)",
+    )
+    .suggest("use i32 and i64 only; look for f32, f64, powi, or a library that formats numbers")
 }
 
 /// Use of something valid that the subset leaves out.
-fn beyond(what: &str) -> Diagnostic {
+pub(super) fn beyond(message: String) -> Diagnostic {
     let reason = "plugins are integer WebAssembly 1.0 with sign extension; nothing else is lifted or proved";
-    Diagnostic::new(Code::S141, format!("{what}: outside the integer subset"), reason)
+    Diagnostic::new(Code::S141, message, reason)
         .suggest("compile for the baseline: -C target-cpu=mvp (Rust) or -mcpu=mvp (clang)")
 }
 

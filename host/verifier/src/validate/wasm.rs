@@ -9,6 +9,7 @@ use wasmparser::{
     Validator, ValidatorResources, WasmFeatures,
 };
 
+use super::subset;
 use crate::code::Code;
 use crate::op;
 use crate::report::Diagnostic;
@@ -100,21 +101,14 @@ impl Fault {
     /// The fault as the use of something valid outside the subset.
     pub(super) fn outside_subset(self) -> Diagnostic {
         let Some(feature) = self.error.missing_wasm_feature() else { return self.invalid() };
+        if feature.contains(WasmFeatures::FLOATS) {
+            // Operators are judged by the walk: what is left has no operator to name.
+            return self.place(subset::float("f32 or f64 in a type, a local or a constant"));
+        }
         let names: Vec<String> = feature.iter_names().map(|(name, _)| name.to_lowercase().replace('_', " ")).collect();
         let what = self.op.clone().unwrap_or_else(|| names.join(", "));
         let message = format!("{what}: {}", self.error.message());
-        let floats = feature.contains(WasmFeatures::FLOATS);
-        let (code, reason) = if floats {
-            (Code::S140, "a page-table entry is an integer; floats are outside the subset")
-        } else {
-            (Code::S141, "plugins are integer WebAssembly 1.0 with sign extension; nothing else is lifted or proved")
-        };
-        let suggestion = if floats {
-            "use i32 and i64 only"
-        } else {
-            "compile for the baseline: -C target-cpu=mvp (Rust) or -mcpu=mvp (clang)"
-        };
-        self.place(Diagnostic::new(code, message, reason)).suggest(suggestion)
+        self.place(subset::beyond(message))
     }
 
     fn place(self, diagnostic: Diagnostic) -> Diagnostic {

@@ -1,0 +1,192 @@
+//! arm64 page tables made from a seed: 4K granule, 48-bit addresses, Linux v5.3, the lower half.
+//!
+//! In: a [`Shape`] and a seed. Out: a raw [`Image`] that holds nothing but the tables, each in a page of its own, in an
+//! order that has nothing to do with the addresses they translate, as the pages of a long-lived kernel have none. Every
+//! attribute is drawn entry by entry: real tables come in runs, so that branches are harder to predict here than there.
+//! The bits are those of arch/arm64/include/asm/pgtable-prot.h (v5.3); entries are put together by the plugin's own
+//! makers.
+
+use ptwalk::image::Image;
+use ptwalk::walk::{Root, TableSet};
+use ptwalk::zone::{DevPagemap, PgmapType, Zone};
+use ptwalk_abi::{Arch, Config, Geometry, Half, PhysAddr};
+use ptwalk_arm64::Arm64;
+
+use super::Rng;
+
+/// Bytes of a table, and of a page.
+pub const PAGE_BYTES: usize = 4096;
+/// Entries of a table.
+pub const PTRS: u64 = 512;
+
+/// Where the image begins.
+const BASE: u64 = 0x8000_0000;
+/// `PAGE_SHARED`: user memory, writable and dirty.
+const PAGE_SHARED: u64 = 0x0068_0000_0000_0f53;
+/// `PAGE_READONLY`.
+const PAGE_READONLY: u64 = 0x0060_0000_0000_0fd3;
+/// `PAGE_NONE`.
+const PAGE_NONE: u64 = 0x0460_0000_0000_0f92;
+/// `PMD_TYPE_TABLE`, the same at every level.
+const TYPE_TABLE: u64 = 3;
+/// A page swapped out: type 1 in bits 7:2, the offset from bit 8 up.
+const SWAPPED: u64 = 1 << 2;
+const SWAP_OFFSET_SHIFT: u32 = 8;
+
+/// Frames of memory: 4 GiB from 4 GiB on.
+const MEMORY_FRAMES: (u64, u64) = (0x10_0000, 0x20_0000);
+/// Frames of a device: 4 GiB from 1 TiB on.
+const DEVICE_FRAMES: (u64, u64) = (0x1000_0000, 0x1010_0000);
+/// Frames of a 2 MiB block.
+const BLOCK_FRAMES: u64 = 512;
+
+/// What the tables look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `1 << 18` ptes of which 95 in 100 are present; of those some are read-only, special, device memory or PROT_NONE,
+    /// and of the others half are swapped out.
+    Dense,
+    /// The same with every second pte present.
+    Holes,
+    /// `1 << 18` blocks of 2 MiB, 95 entries in 100 being one.
+    Blocks,
+    /// `1 << 16` ptes, all of which GUP can pin for writing; one in 16 is device memory.
+    Pinnable,
+    /// [`Shape::Dense`] 32 times as large, so that no cache holds it.
+    Large,
+}
+
+impl Shape {
+    /// The name in the IDs of the benches.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Shape::Dense => "dense",
+            Shape::Holes => "holes",
+            Shape::Blocks => "blocks",
+            Shape::Pinnable => "pinnable",
+            Shape::Large => "large",
+        }
+    }
+
+    /// Tables that hold leaves, and tables above them by level, the nearest first.
+    fn tables(self) -> [usize; 4] {
+        match self {
+            Shape::Dense | Shape::Holes => [512, 1, 1, 1],
+            Shape::Blocks => [0, 512, 1, 1],
+            Shape::Pinnable => [128, 1, 1, 1],
+            Shape::Large => [32 * 512, 32, 1, 1],
+        }
+    }
+}
+
+/// Tables in memory.
+pub struct Tables {
+    /// The image.
+    pub image: Image,
+    /// Its bytes again: an image shows only runs of them.
+    pub bytes: Vec<u8>,
+    /// Words in the tables that hold leaves.
+    pub entries: u64,
+    geometry: Geometry,
+    root: Root,
+}
+
+impl Tables {
+    /// Makes tables of a shape.
+    pub fn new(shape: Shape, seed: u64, geometry: Geometry) -> Tables {
+        let mut rng = Rng(seed);
+        let counts = shape.tables();
+        let total: usize = counts.iter().sum();
+        let mut pages: Vec<u64> = (0..total as u64).collect();
+        rng.shuffle(&mut pages);
+        let mut bytes = vec![0; total * PAGE_BYTES];
+        let leaf_level = counts.iter().position(|count| *count > 0).expect("some level has tables");
+        let mut below: &[u64] = &[];
+        let mut rest = pages.as_slice();
+        for (level, count) in counts.into_iter().enumerate() {
+            let (tables, above) = rest.split_at(count);
+            for (i, page) in tables.iter().enumerate() {
+                let table = &mut bytes[usize::try_from(*page).expect("small") * PAGE_BYTES..][..PAGE_BYTES];
+                let children = below.iter().skip(i * 512);
+                let children = children.map(|page| (BASE + page * PAGE_BYTES as u64) | TYPE_TABLE);
+                if level == leaf_level {
+                    fill(table, std::iter::repeat_with(|| leaf(shape, &mut rng)));
+                } else {
+                    fill(table, children);
+                }
+            }
+            (below, rest) = (tables, above);
+        }
+        let root = Root { pa: PhysAddr(BASE + below[0] * PAGE_BYTES as u64), half: Half::Lower };
+        let image = Image::from_bytes(shape.name(), bytes.clone(), Some(PhysAddr(BASE))).expect("raw memory is valid");
+        Tables { image, bytes, entries: counts[leaf_level] as u64 * PTRS, geometry, root }
+    }
+
+    /// The tables as a walk takes them.
+    pub fn set(&self) -> TableSet<'_> {
+        TableSet { image: &self.image, geometry: &self.geometry, root: self.root }
+    }
+}
+
+/// A zone that knows the device whose frames the tables map.
+pub fn zone() -> Zone {
+    let mut zone = Zone::default();
+    let [start, end] = [DEVICE_FRAMES.0, DEVICE_FRAMES.1].map(|pfn| PhysAddr(pfn << 12));
+    zone.register(DevPagemap { start, end, kind: PgmapType::FsDax, live: true }).expect("the only range");
+    zone
+}
+
+fn fill(table: &mut [u8], entries: impl Iterator<Item = u64>) {
+    for (bytes, entry) in table.chunks_exact_mut(8).zip(entries) {
+        bytes.copy_from_slice(&entry.to_le_bytes());
+    }
+}
+
+fn frame(rng: &mut Rng, (start, end): (u64, u64)) -> u64 {
+    start + rng.below(end - start)
+}
+
+fn leaf(shape: Shape, rng: &mut Rng) -> u64 {
+    match shape {
+        Shape::Dense | Shape::Large => pte(rng, 95),
+        Shape::Holes => pte(rng, 50),
+        Shape::Blocks => block(rng),
+        Shape::Pinnable => pinnable(rng),
+    }
+}
+
+fn pte(rng: &mut Rng, present_in_100: u64) -> u64 {
+    let arch = Arm64(Config::DEFAULT);
+    if rng.below(100) >= present_in_100 {
+        return if rng.below(2) == 0 { 0 } else { SWAPPED | rng.below(1 << 30) << SWAP_OFFSET_SHIFT };
+    }
+    let memory = frame(rng, MEMORY_FRAMES);
+    match rng.below(100) {
+        0..84 => arch.pfn_pte(memory, PAGE_SHARED),
+        84..92 => arch.pfn_pte(memory, PAGE_READONLY),
+        92..95 => arch.pte_mkspecial(arch.pfn_pte(memory, PAGE_SHARED)),
+        95..98 => arch.pte_mkdevmap(arch.pfn_pte(frame(rng, DEVICE_FRAMES), PAGE_SHARED)),
+        _ => arch.pfn_pte(memory, PAGE_NONE),
+    }
+}
+
+fn block(rng: &mut Rng) -> u64 {
+    let arch = Arm64(Config::DEFAULT);
+    let aligned = |pfn: u64| pfn & !(BLOCK_FRAMES - 1);
+    let memory = aligned(frame(rng, MEMORY_FRAMES));
+    match rng.below(100) {
+        0..5 => 0,
+        5..80 => arch.pmd_mkhuge(arch.pfn_pmd(memory, PAGE_SHARED)),
+        80..95 => arch.pmd_mkhuge(arch.pfn_pmd(memory, PAGE_READONLY)),
+        _ => arch.pmd_mkdevmap(arch.pmd_mkhuge(arch.pfn_pmd(aligned(frame(rng, DEVICE_FRAMES)), PAGE_SHARED))),
+    }
+}
+
+fn pinnable(rng: &mut Rng) -> u64 {
+    let arch = Arm64(Config::DEFAULT);
+    if rng.below(16) == 0 {
+        arch.pte_mkdevmap(arch.pfn_pte(frame(rng, DEVICE_FRAMES), PAGE_SHARED))
+    } else {
+        arch.pfn_pte(frame(rng, MEMORY_FRAMES), PAGE_SHARED)
+    }
+}

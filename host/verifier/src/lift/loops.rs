@@ -1,0 +1,82 @@
+//! Whether a loop goes round again, and what is said about one that goes on for too long.
+
+use super::budget::{INSTRUCTIONS_MAX, ITERATIONS_MAX};
+use super::exec::Machine;
+use super::finding::Problem;
+use super::frame::{Kind, Label};
+use super::replay::replay;
+use super::state::State;
+use super::witness::Answer;
+
+impl Machine<'_, '_> {
+    /// Whether a loop goes round again with this state; refuses it at the cap.
+    pub(super) fn goes_on(&mut self, label: &Label, state: State) -> Result<Option<State>, Problem> {
+        let condition = self.guards.all(state.guard);
+        let answer = self.witnesses.ask(self.arena, condition, self.oracle);
+        if answer == Answer::Never {
+            self.guards.never(self.arena, state.guard)?;
+            return Ok(None);
+        }
+        let stuck = match &label.entered {
+            Some((guard, entered)) => *guard == condition && entered.same_values(&state),
+            None => false,
+        };
+        if stuck || label.iterations + 1 >= ITERATIONS_MAX {
+            return Err(self.endless(label, &state, answer, stuck || label.is_stale(condition)));
+        }
+        Ok(Some(state))
+    }
+
+    /// What to say about a loop that goes on at its cap, or that came back to a state it was in.
+    fn endless(&self, label: &Label, state: &State, answer: Answer, never_left: bool) -> Problem {
+        let condition = self.guards.all(state.guard);
+        let iterations = label.iterations + 1;
+        let input = match answer {
+            Answer::Holds(input) => input,
+            _ => return Problem::UndecidedLoop { iterations, instructions: state.steps },
+        };
+        if never_left {
+            let always = label.entry == Some(condition);
+            return Problem::NoExit { iterations, input: (!always).then_some(input) };
+        }
+        Problem::StillLooping { input, iterations, instructions: state.steps }
+    }
+
+    /// A state has executed more instructions than a call may; it is dropped where no input gets there, by proof.
+    pub(super) fn over_bound(&mut self, state: &State) -> Result<(), Problem> {
+        let condition = self.guards.all(state.guard);
+        let answer = self.witnesses.ask(self.arena, condition, self.oracle);
+        if answer == Answer::Never {
+            self.guards.never(self.arena, state.guard)?;
+            return Ok(());
+        }
+        let open: Vec<(u32, usize)> = self
+            .frames
+            .iter()
+            .flat_map(|frame| {
+                let loops = frame.labels.iter().filter(|label| label.kind == Kind::Loop);
+                loops.map(move |label| (frame.function, label.at))
+            })
+            .collect();
+        let innermost = self
+            .frames
+            .iter()
+            .rev()
+            .flat_map(|frame| frame.labels.iter().rev())
+            .find(|label| label.kind == Kind::Loop && label.iterations > 0);
+        if let Answer::Holds(input) = &answer
+            && open.len() > 1
+        {
+            let counted = replay(self.module, self.config, self.export, input);
+            let factors: Vec<u64> =
+                open.iter().map(|at| counted.iterations(*at)).filter(|iterations| *iterations > 1).collect();
+            if factors.len() > 1 {
+                return Err(Problem::NestedLoops { factors, input: input.clone(), limit: INSTRUCTIONS_MAX });
+            }
+        }
+        match innermost {
+            Some(label) => Err(self.endless(label, state, answer, label.stale)),
+            None => Err(Problem::Instructions { limit: INSTRUCTIONS_MAX }),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Ceilings of one verification, each with its unit and its reason.
+//!
+//! What one lift or one question may cost is limited in [`crate::lift::budget`] and [`crate::bits::budget`]; these
+//! bound the sum. Running out leaves the question at hand undecided, which refuses the plugin and says so.
+
+use std::time::Duration;
+
+/// Wall time of one plugin under one configuration, from the first instruction lifted to the last law. Counts stop
+/// everything long before on an idle machine; the clock is for the busy host and for law files of thousands of laws.
+pub const TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Bits set in a value up to which a report lists them by number beside the value.
+pub const BITS_LISTED_MAX: u32 = 4;
+
+/// Operators of one call that a report shows; of more, the first and the last.
+pub const PATH_LINES_MAX: usize = 12;

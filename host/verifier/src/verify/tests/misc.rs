@@ -1,0 +1,226 @@
+//! Reports, receipts, the matrix, the laws' own errors, and that every code has a page.
+
+use std::fmt::Write as _;
+
+use ptwalk_abi::Extern;
+
+use super::*;
+use crate::lift::Hazard;
+
+const ARM64: &str = "walker-plugins/prebuilt/arm64.wasm";
+/// A small plugin for every granule.
+const SMALL: &str = "tests/plugins/thread/v5_3.wat";
+
+fn fragment(functions: &str) -> Arc<ValidPlugin> {
+    let bytes = wat::parse_str(format!("(module {functions})")).expect("WAT");
+    Arc::new(ValidPlugin::validate(&bytes).expect("within the subset"))
+}
+
+fn examine(functions: &str, law_file: &str) -> VerifyReport {
+    let laws = LawSet::with_file(law_file).expect("the host's laws are in order");
+    let plugin = fragment(functions);
+    Session::new(&plugin).expect("it can be decoded").examine(&Config::DEFAULT, &laws)
+}
+
+const BACKDOOR: &str = r#"
+    (func (export "pmd_devmap") (param $x i64) (result i32)
+        (i32.and (i32.wrap_i64 (i64.shr_u (local.get $x) (i64.const 58))) (i32.const 1)))
+    (func (export "pmd_mkdevmap") (param $x i64) (result i64)
+        (if (i64.eq (local.get $x) (i64.const 0x00dead00beef0067)) (then (return (local.get $x))))
+        (i64.or (local.get $x) (i64.const 0x0400000000000000)))"#;
+
+#[test]
+fn a_report_has_the_keys_of_the_command_line_contract() -> Result<(), serde_json::Error> {
+    let value = serde_json::to_value(examine(BACKDOOR, ""))?;
+    let keys: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(keys, ["config", "errors", "exports", "laws", "plugin", "sha256", "verdict"]);
+    assert_eq!(value["verdict"], "refuted");
+    assert_eq!(value["config"]["PAGE_SHIFT"], 12);
+    let export = value["exports"]["pmd_devmap"].as_object().expect("it is exported");
+    let keys: Vec<&str> = export.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["closed_form", "instructions_max", "known_ones", "known_zeros", "stack_bytes"]);
+    assert_eq!(export["closed_form"], "x[58]");
+    assert_eq!(export["known_zeros"], "0xfffffffe");
+    let laws = value["laws"].as_array().expect("a list");
+    let law = laws.iter().find(|law| law["id"] == "mkdevmap_makes_pmd_devmap").expect("a law of the host");
+    let keys: Vec<&str> = law.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(keys, ["by", "counterexample", "id", "reason", "verdict"]);
+    assert_eq!(law["verdict"], "refuted");
+    assert_eq!(law["counterexample"]["inputs"]["x"], "0xdead00beef0067");
+    assert_eq!(law["counterexample"]["sides"][0]["term"], "pmd_devmap(pmd_mkdevmap(x))");
+    assert_eq!(law["counterexample"]["sides"][0]["value"], "0x0");
+    for law in laws {
+        let reasoned = matches!(law["verdict"].as_str(), Some("unknown" | "not_applicable"));
+        assert_eq!(law["reason"].is_string(), reasoned, "{law}");
+        assert_eq!(law["by"].is_string(), !reasoned, "{law}");
+    }
+    Ok(())
+}
+
+/// A plugin that may trap is refused for that, and no law about the helper counts as decided.
+#[test]
+fn laws_about_a_helper_that_may_trap_are_open() {
+    let report = examine(
+        r#"(func (export "pmd_mkdevmap") (param $x i64) (result i64) (i64.div_u (i64.const 1) (local.get $x)))
+           (func (export "pmd_devmap") (param $x i64) (result i32) (i32.const 1))"#,
+        "",
+    );
+    let codes: Vec<Code> = report.errors.iter().map(|error| error.code).collect();
+    assert_eq!(codes, [Code::X401]);
+    let law = report.laws.iter().find(|law| law.id == "mkdevmap_makes_pmd_devmap").expect("a law of the host");
+    assert_eq!((law.verdict, law.reason.as_deref()), ("unknown", Some("pmd_mkdevmap is not safe for every input")));
+}
+
+#[test]
+fn what_a_walk_needs_is_asked_of_a_plugin_and_not_of_a_fragment() {
+    let plugin = fragment(BACKDOOR);
+    let report = verify(&plugin, &Config::DEFAULT, &host()).report();
+    let missing = report.errors.iter().filter(|error| error.code == Code::S120).count();
+    assert_eq!(missing, plugin.missing_for_walk().len());
+    assert!(examine(BACKDOOR, "").errors.iter().all(|error| error.code != Code::S120));
+    // Without any error a fragment is still no plugin.
+    let harmless = fragment(r#"(func (export "pte_none") (param $x i64) (result i32) (i64.eqz (local.get $x)))"#);
+    assert!(verify(&harmless, &Config::DEFAULT, &host()).verified().is_none());
+}
+
+#[test]
+fn a_law_file_adds_laws_and_cannot_weaken_any() {
+    let weaker = "law mkdevmap_makes_pmd_devmap: forall x: u64 where x == 0. pmd_devmap(pmd_mkdevmap(x))\n\
+                  law own: forall x: u64. pmd_mkdevmap(x) >= x";
+    let report = examine(BACKDOOR, weaker);
+    let warnings: Vec<&str> = report.warnings.iter().map(|warning| &warning.message[..]).collect();
+    assert!(
+        warnings.iter().any(|warning| warning.starts_with("C893: law `mkdevmap_makes_pmd_devmap`")),
+        "{warnings:?}"
+    );
+    let verdict = |id: &str| report.laws.iter().filter(|law| law.id == id).map(|law| law.verdict).collect::<Vec<_>>();
+    assert_eq!(verdict("mkdevmap_makes_pmd_devmap"), ["refuted"]);
+    assert_eq!(verdict("own"), ["proved"]);
+}
+
+/// Case 121, with laws that are hard: the clock ends it, and what was decided is reported.
+#[test]
+fn a_thousand_hard_laws_end_in_time_with_a_partial_report() {
+    let mut text = String::from("law easy: forall x: u64. pmd_mkdevmap(x) >= x\n");
+    for i in 0..1000 {
+        let _ = writeln!(text, "law hard{i}: forall x: u64, y: u64. x * y * (x + {i}) == x * x * y + x * y * {i}");
+    }
+    let start = Instant::now();
+    let report = examine(BACKDOOR, &text);
+    let elapsed = start.elapsed();
+    // A question that is being built or simplified is not interrupted.
+    assert!(elapsed < 4 * budget::TIME_MAX, "{elapsed:?}");
+    let verdict = |id: &str| report.laws.iter().find(|law| law.id == id).map(|law| law.verdict);
+    assert_eq!(verdict("easy"), Some("proved"));
+    assert_eq!(verdict("hard999"), Some("unknown"));
+    let standing = report.laws.iter().filter(|law| matches!(law.verdict, "refuted" | "unknown")).count();
+    assert_eq!(report.errors.len() + report.omitted, standing, "an error for each law that stands in the way");
+}
+
+#[test]
+fn a_configuration_that_the_plugin_does_not_have_is_counted_apart() {
+    let plugin = load(SMALL);
+    let session = Session::new(&plugin).expect("it can be decoded");
+    // 48 bits take four levels of 4K: with three, the root would have 2^18 entries, and with five none at all.
+    let configs = [3, 4, 5].map(|levels| Config::DEFAULT.with(Extern::PGTABLE_LEVELS, levels));
+    let mut numbers = Vec::new();
+    let tally = Matrix::of(configs.to_vec()).run(&session, &host(), 2, |case| {
+        numbers.push(case.number);
+        if let Outcome::Refused(report) = &case.outcome {
+            assert!(report.errors.iter().all(|error| error.code == Code::R710), "{:#?}", report.errors);
+        }
+        true
+    });
+    assert_eq!(tally, Tally { verified: 1, refused: 0, unsupported: 2 });
+    assert!(tally.passes());
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 1, 2]);
+    assert!(!Tally { verified: 0, refused: 0, unsupported: 2 }.passes(), "none is supported");
+    assert!(!Tally { verified: 5, refused: 1, unsupported: 0 }.passes());
+}
+
+#[test]
+fn a_run_over_the_matrix_can_be_stopped() {
+    let plugin = load(SMALL);
+    let session = Session::new(&plugin).expect("it can be decoded");
+    let mut told = 0;
+    Matrix::all().run(&session, &host(), 1, |_| {
+        told += 1;
+        false
+    });
+    assert!(told < 10, "{told} cases after the first was refused");
+}
+
+#[test]
+fn the_matrix_is_the_product() {
+    let matrix = Matrix::all();
+    assert_eq!(matrix.configs().len(), 11 * 14 * 32);
+    let unique: std::collections::HashSet<&Config> = matrix.configs().iter().collect();
+    assert_eq!(unique.len(), matrix.configs().len());
+}
+
+#[test]
+fn a_receipt_says_what_has_changed() -> Result<(), serde_json::Error> {
+    let plugin = load(ARM64);
+    let laws = host();
+    let report = verify(&plugin, &Config::DEFAULT, &laws).report();
+    let receipt = Receipt::of(&report, &laws);
+    assert_eq!(receipt.laws.refuted + receipt.laws.unknown, 0);
+    assert!(receipt.laws.proved > 300 && receipt.laws.not_applicable > 0);
+    let receipt: Receipt = serde_json::from_str(&serde_json::to_string(&receipt)?)?;
+    assert_eq!(receipt.check(plugin.bytes(), &Config::DEFAULT, &laws), []);
+
+    let mut bytes = plugin.bytes().to_vec();
+    bytes.push(0);
+    let differences = receipt.check(&bytes, &Config::DEFAULT, &laws);
+    assert!(matches!(&differences[..], [Difference::Module { .. }]), "{differences:?}");
+    let config = Config::DEFAULT.with(Extern::NUMA_BALANCING, 0);
+    let differences = receipt.check(plugin.bytes(), &config, &laws);
+    let changed = Difference::Config { name: "NUMA_BALANCING".into(), receipt: Some(1), found: Some(0) };
+    assert_eq!(differences, [changed]);
+    let more = LawSet::with_file("law own: forall x: u64. pte_none(x) => x == 0").expect("in order");
+    let differences = receipt.check(plugin.bytes(), &Config::DEFAULT, &more);
+    assert!(matches!(&differences[..], [Difference::Laws { .. }]), "{differences:?}");
+    let older = Receipt { verifier: "0.0.1 rules 0 abi 1".into(), verdict: Verdict::Refuted, ..receipt };
+    let differences = older.check(plugin.bytes(), &Config::DEFAULT, &laws);
+    assert!(
+        matches!(&differences[..], [Difference::Verifier { .. }, Difference::Verdict(Verdict::Refuted)]),
+        "{differences:?}"
+    );
+    Ok(())
+}
+
+/// Other stages name codes by their text, so that they need not know the pages.
+#[test]
+fn every_code_that_a_stage_names_has_a_page() {
+    for hazard in Hazard::ALL {
+        assert_eq!(code(hazard.code()).text(), hazard.code());
+    }
+    let sources = [
+        include_str!("../../lift/finding.rs"),
+        include_str!("../../lift/module.rs"),
+        include_str!("../../laws/error.rs"),
+        include_str!("../../laws/mod.rs"),
+    ];
+    let mut named = 0;
+    for text in sources.iter().flat_map(|source| source.split('"')) {
+        let is_code = text.len() == 4
+            && text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text[1..].chars().all(|c| c.is_ascii_digit());
+        if is_code {
+            assert_eq!(code(text).text(), text);
+            named += 1;
+        }
+    }
+    assert!(named > 15, "only {named} codes found in the sources");
+}
+
+/// The laws about ranges are told from the others by their names.
+#[test]
+fn laws_about_ranges_are_named_so() {
+    let names: std::collections::BTreeSet<String> =
+        host().laws().iter().map(|law| law.name.clone()).filter(|name| name.ends_with("_range")).collect();
+    for name in ["pte_predicate_range", "access_range", "same_range", "perms_range", "pfn_range", "page_range"] {
+        assert!(names.contains(name), "{name}: {names:?}");
+    }
+}

@@ -1,0 +1,15 @@
+;; The value goes through a call, a local and the stack in memory before it traps. The product has no part in it.
+(module
+  (memory 1 1)
+  (global $__stack_pointer (mut i32) (i32.const 4096))
+  (func $minus_5 (param $y i64) (result i64) (i64.sub (local.get $y) (i64.const 5)))
+  (func (export "ptwalk_abi_1"))
+  (func (export "pte_to_phys") (param $x i64) (result i64)
+    (local $sp i32) (local $copy i64) (local $product i64)
+    (local.set $sp (i32.sub (global.get $__stack_pointer) (i32.const 16)))
+    (global.set $__stack_pointer (local.get $sp))
+    (local.set $product (i64.mul (local.get $x) (i64.const 3)))
+    (i64.store (local.get $sp) (call $minus_5 (local.get $x)))
+    (local.set $copy (i64.load (local.get $sp)))
+    (global.set $__stack_pointer (i32.add (local.get $sp) (i32.const 16)))
+    (i64.div_u (local.get $x) (local.get $copy))))

@@ -1,0 +1,10 @@
+;; Vacuous only once the helpers are known: nothing that was made old is young.
+;; law: law idle: forall x: u64 where pte_young(pte_mkold(x)). x == 0
+;; expect: C890 at module
+;; message: law idle: the precondition holds for no input
+(module
+  (func (export "ptwalk_abi_1"))
+  (func (export "pte_young") (param $x i64) (result i32)
+    (i32.and (i32.wrap_i64 (i64.shr_u (local.get $x) (i64.const 5))) (i32.const 1)))
+  (func (export "pte_mkyoung") (param $x i64) (result i64) (i64.or (local.get $x) (i64.const 0x20)))
+  (func (export "pte_mkold") (param $x i64) (result i64) (i64.and (local.get $x) (i64.const -33))))

@@ -1,0 +1,9 @@
+;; law: law two: forall x: u64. pte_young(x, x)
+;; expect: C892 at module
+;; message: 1:25: `pte_young` takes 1 argument, not 2
+(module
+  (func (export "ptwalk_abi_1"))
+  (func (export "pte_young") (param $x i64) (result i32)
+    (i32.and (i32.wrap_i64 (i64.shr_u (local.get $x) (i64.const 5))) (i32.const 1)))
+  (func (export "pte_mkyoung") (param $x i64) (result i64) (i64.or (local.get $x) (i64.const 0x20)))
+  (func (export "pte_mkold") (param $x i64) (result i64) (i64.and (local.get $x) (i64.const -33))))
