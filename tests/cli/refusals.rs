@@ -120,6 +120,19 @@ fn hostile_plugins_are_contained_and_named() {
     ptwalk(&[&["walk", &image, "0"], &options[..]].concat()).exits(0).says(&["4K granule, 2 levels, 30-bit VA"]);
 }
 
+/// What was answered before the entry that a plugin traps on is not lost with it.
+#[test]
+fn mappings_before_the_entry_that_traps_are_printed() {
+    let files = Files::new();
+    let image = raw_image(&files);
+    let path = tests_folder().join("plugins/hostile/traps-on-one-entry.wat");
+    let options = ["--base", "0", "--root", "0", "--plugin", arg(&path), "--format", "jsonl"];
+    let dump = ptwalk(&[&["dump", &image], &options[..]].concat()).exits(5);
+    let first = dump.out.lines().next().unwrap_or_default();
+    assert!(first.contains(r#""start":"0x0""#) && first.contains("0x8000000000000001"), "{}", dump.out);
+    assert!(dump.err.contains("on 0x0000000000001000[3]"), "{}", dump.err);
+}
+
 /// A range that the root does not translate is refused: walking none of it and calling that complete would be a lie.
 #[test]
 fn gup_beyond_the_lower_half_is_refused_whatever_the_plugin_grants() {

@@ -271,8 +271,9 @@ impl Sandbox {
             None => format!("failed ({error:#})"),
         };
         let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
-        let offset = frames.first().and_then(wasmtime::FrameInfo::module_offset);
-        let offset = offset.and_then(|offset| self.compiled.specialised.plugin_offset(offset));
+        // On a stack overflow the innermost frame has no offset yet.
+        let offsets = frames.iter().filter_map(wasmtime::FrameInfo::module_offset);
+        let offset = offsets.filter_map(|offset| self.compiled.specialised.plugin_offset(offset)).next();
         EngineError::Trap { export, args, what, offset }
     }
 

@@ -206,13 +206,26 @@ struct Frame {
     last: u32,
     /// The entries that the buffer holds.
     loaded: Range<u32>,
+    /// Why the engine could not answer for the entry after those.
+    failed: Option<EngineError>,
 }
 
 impl Frame {
     fn open(slot: Slot, depth: usize, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame {
         let offset_mask = (u64::from(slot.entries) - 1) << slot.shift | (slot.span_bytes() - 1);
         let (next, last) = (slot.index(range.first), slot.index(range.last));
-        Frame { slot, depth, table, base: range.first.0 & !offset_mask, range, perms, next, last, loaded: next..next }
+        Frame {
+            slot,
+            depth,
+            table,
+            base: range.first.0 & !offset_mask,
+            range,
+            perms,
+            next,
+            last,
+            loaded: next..next,
+            failed: None,
+        }
     }
 
     /// First and last address that the entries `first..=last` translate, cut to the range asked for.
@@ -238,6 +251,9 @@ impl Frame {
         tables: &TableSet<'_>,
         buffer: &mut Buffer,
     ) -> Result<bool, WalkError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
         let wanted = u64::from(self.last - self.next) + 1;
         let bytes = tables.image.run(self.entry_pa(self.next), wanted * 8);
         let big_endian = tables.geometry.big_endian;
@@ -252,11 +268,13 @@ impl Frame {
         if buffer.raws.is_empty() {
             return Ok(false);
         }
-        engine.scan(self.depth, &buffer.raws, &mut buffer.records).map_err(|error| {
-            let answered = u32::try_from(buffer.records.len()).unwrap_or(u32::MAX);
-            error.on_entry(self.table, self.next.saturating_add(answered))
-        })?;
+        let scanned = engine.scan(self.depth, &buffer.raws, &mut buffer.records);
         let count = u32::try_from(buffer.records.len().min(buffer.raws.len())).unwrap_or(0);
+        match scanned.map_err(|error| error.on_entry(self.table, self.next.saturating_add(count))) {
+            // What was answered before the entry that failed is visited first: the error comes when it is due.
+            Err(error) if count > 0 => self.failed = Some(error),
+            other => other?,
+        }
         self.loaded = self.next..self.next + count;
         Ok(count > 0)
     }

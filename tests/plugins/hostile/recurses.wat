@@ -3,6 +3,7 @@
 ;; message: pte_dirty(0x8000000000000001)
 ;; message: on 0x0000000000001000[0]
 ;; message: exceeded its
+;; message: at offset 0x
 (module
   (func (export "ptwalk_abi_1"))
   (func (export "PGDIR_SHIFT") (result i32) (i32.const 21))
