@@ -3,7 +3,7 @@
 //! In: the bytes of a WASM module and a frozen configuration. Out: a type per stage, each built only from the one
 //! before. [`validate`] checks WebAssembly's own rules, then ptwalk's integer subset, the whitelist of imports and
 //! exports, signatures and sizes; [`lift`] turns each export into a closed form by exact symbolic execution; [`verify`]
-//! proves them safe and lawful, and makes the one type that a walk accepts.
+//! proves that the forms are safe and keep the [`laws`]. Nothing of a plugin is ever compiled or run natively here.
 #![forbid(unsafe_code)]
 
 pub mod bits;
