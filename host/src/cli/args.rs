@@ -1,9 +1,11 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ptwalk::number::{parse_bound, parse_u64};
+use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
@@ -112,6 +114,20 @@ pub struct TableArgs {
     pub half: Vec<Half>,
 }
 
+/// On how many threads a walk runs. The result is the same on any number.
+#[derive(Clone, Debug, Args)]
+pub struct ThreadArgs {
+    /// Threads that walk [default: one a processor]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<NonZeroUsize>,
+}
+
+impl ThreadArgs {
+    pub fn count(&self) -> NonZeroUsize {
+        self.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
+}
+
 /// Which plugin, and for which kernel.
 #[derive(Clone, Debug, Default, Args)]
 pub struct PluginArgs {
@@ -169,6 +185,55 @@ pub struct OutputArgs {
 impl OutputArgs {
     pub fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// How a dump is printed: as other results, or as the kernel's own interface.
+#[derive(Clone, Debug, Args)]
+pub struct DumpOutputArgs {
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: DumpFormat,
+    /// Same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    quiet: bool,
+    /// Say more on stderr: the whole configuration, what the image left open, how each level is scanned
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DumpFormat {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// One JSON document a line
+    Jsonl,
+    /// Comma-separated values with a header line
+    Csv,
+    /// A word a page of each --range, as in /proc/pid/pagemap
+    Bin,
+}
+
+impl DumpOutputArgs {
+    /// Whether pages are asked for as words.
+    pub fn bin(&self) -> bool {
+        self.format == DumpFormat::Bin
+    }
+
+    /// The arguments as those of other commands.
+    pub fn plain(&self) -> OutputArgs {
+        let format = match self.format {
+            DumpFormat::Text | DumpFormat::Bin => Format::Text,
+            DumpFormat::Json => Format::Json,
+            DumpFormat::Jsonl => Format::Jsonl,
+            DumpFormat::Csv => Format::Csv,
+        };
+        OutputArgs { format, json: self.json, quiet: self.quiet, verbose: self.verbose }
     }
 }
 
@@ -236,10 +301,16 @@ pub struct DumpArgs {
     /// Merge neighbours of equal attributes into one record
     #[arg(long, value_enum, default_value = "none")]
     pub merge: MergeArg,
+    /// Only leaves of which this holds: write user exec young dirty special devmap protnone cont effective.read
+    /// effective.write effective.exec effective.user pte pmd pud, with ! & | and parentheses
+    #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
+    pub filter: Option<Filter>,
+    #[command(flatten)]
+    pub threads: ThreadArgs,
     #[command(flatten)]
     pub tables: TableArgs,
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: DumpOutputArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -266,6 +337,8 @@ impl From<MergeArg> for Merge {
 pub struct CensusArgs {
     #[command(flatten)]
     pub image: ImageArgs,
+    #[command(flatten)]
+    pub threads: ThreadArgs,
     /// Device ranges (TOML; see `ptwalk gup --help`)
     #[arg(long, value_name = "FILE")]
     pub pgmap: Option<PathBuf>,
@@ -389,6 +462,18 @@ pub struct PluginInspectArgs {
 pub struct ListArgs {
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Threads that can be asked for: more than any machine has processors, and few enough to start.
+const THREADS_MAX: usize = 1024;
+
+fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads: NonZeroUsize = text.parse().map_err(|error| format!("{error}"))?;
+    if threads.get() > THREADS_MAX { Err(format!("at most {THREADS_MAX}")) } else { Ok(threads) }
+}
+
+fn parse_filter(text: &str) -> Result<Filter, String> {
+    Filter::parse(text).map_err(|error| error.to_string())
 }
 
 fn parse_pa(text: &str) -> Result<PhysAddr, String> {

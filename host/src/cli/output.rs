@@ -95,6 +95,18 @@ impl<W: Write> ListDocument<W> {
         }
     }
 
+    /// Writes items that are formatted: with a comma and a new line before each in a document, with a new line behind each
+    /// where they stand alone.
+    ///
+    /// # Errors
+    /// What `out` returned.
+    pub fn items(&mut self, items: &[u8]) -> io::Result<()> {
+        let items =
+            if self.layout != Layout::Items && self.first { items.strip_prefix(b",").unwrap_or(items) } else { items };
+        self.first &= items.is_empty();
+        self.out.write_all(items)
+    }
+
     /// Ends the document, which is complete exactly if there is no `reason` for which it stopped early, with `fields`
     /// after that. Items alone end with `last`, if there is one, or else with a line that says that they are not all.
     ///
