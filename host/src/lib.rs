@@ -11,5 +11,6 @@ pub mod number;
 pub mod plugin;
 pub mod probe;
 pub mod sample;
+pub mod synth;
 pub mod walk;
 pub mod zone;

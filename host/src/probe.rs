@@ -11,7 +11,9 @@
 
 use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
 
+use crate::image::ptimg::TableInfo;
 use crate::image::{ByteOrder, Image, Machine, VmcoreInfo};
+use crate::plugin::EMBEDDED;
 use crate::walk::Root;
 
 /// Something that the image told, and where.
@@ -63,6 +65,9 @@ pub struct Probe {
 impl Probe {
     /// Reads what `image` says about itself. Looks at headers and notes only.
     pub fn new(image: &Image) -> Probe {
+        if let Some(info) = image.tables() {
+            return Probe::of_tables(image, info);
+        }
         let mut probe = Probe { arch: arch(image), ..Probe::default() };
         match &probe.arch {
             None => probe.unknown("architecture", "--plugin"),
@@ -86,6 +91,33 @@ impl Probe {
             probe.unknown("root table of the kernel", "--root PA --half upper");
         }
         probe.unknown("root tables of user address spaces", "--root PA");
+        probe
+    }
+
+    /// What a table image says, whose header leaves nothing to be found out.
+    fn of_tables(image: &Image, info: &TableInfo) -> Probe {
+        let mut probe = Probe::default();
+        let evidence = || "header of the table image".to_owned();
+        match EMBEDDED.iter().find(|plugin| plugin.name == info.arch) {
+            Some(plugin) => probe.arch = Some((plugin.name, evidence())),
+            None => {
+                let what = format!("page-table format: no plugin `{}` is embedded", info.arch);
+                probe.unknown(&what, "--plugin FILE");
+            }
+        }
+        probe.release = image.vmcoreinfo().and_then(VmcoreInfo::osrelease).map(str::to_owned);
+        for (key, value) in &info.settings {
+            probe.find(*key, *value, evidence());
+        }
+        let roots = info.roots.iter().map(|(pa, half)| CandidateRoot {
+            root: Root { pa: *pa, half: *half },
+            name: "table",
+            evidence: evidence(),
+        });
+        probe.roots = roots.collect();
+        if probe.roots.is_empty() {
+            probe.unknown("root table (the header names none)", "--root PA");
+        }
         probe
     }
 

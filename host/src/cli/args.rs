@@ -1,11 +1,16 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/generate.rs"]
+mod generate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ptwalk::number::{parse_bound, parse_u64};
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
+
+pub use generate::GenArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,6 +59,9 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// Synthetic table images from a seed
+    #[command(after_help = generate::HELP)]
+    Gen(GenArgs),
     /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),

@@ -172,6 +172,19 @@ pub fn progress(output: &OutputArgs, what: &str) -> ProgressBar {
     }
 }
 
+/// Progress of writing a file, in bytes, where [`progress`] would be visible.
+pub fn progress_bytes(output: &OutputArgs, what: &str) -> ProgressBar {
+    if output.quiet {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg}: {bytes} of {total_bytes} {bar:30} {eta} left");
+    let bar = ProgressBar::new(0).with_message(what.to_owned());
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
