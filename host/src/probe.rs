@@ -105,16 +105,20 @@ impl Probe {
                 probe.unknown(&what, "--plugin FILE");
             }
         }
-        probe.release = image.vmcoreinfo().and_then(VmcoreInfo::osrelease).map(str::to_owned);
+        // What the kernel said as well, for the sake of its names: the header has the last word.
+        let mut said = Probe { arch: probe.arch.clone(), ..Probe::default() };
+        if let Some(info) = image.vmcoreinfo() {
+            said.vmcoreinfo(info);
+        }
         for (key, value) in &info.settings {
             probe.find(*key, *value, evidence());
         }
-        let roots = info.roots.iter().map(|(pa, half)| CandidateRoot {
-            root: Root { pa: *pa, half: *half },
-            name: "table",
-            evidence: evidence(),
-        });
-        probe.roots = roots.collect();
+        for (pa, half) in &info.roots {
+            let root = Root { pa: *pa, half: *half };
+            let name = said.roots.iter().find(|candidate| candidate.root == root).map_or("unnamed", |found| found.name);
+            probe.roots.push(CandidateRoot { root, name, evidence: evidence() });
+        }
+        probe.release = said.release;
         if probe.roots.is_empty() {
             probe.unknown("root table (the header names none)", "--root PA");
         }

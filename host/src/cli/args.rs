@@ -20,6 +20,7 @@ Examples:
   ptwalk dump vmcore --root 0x4e9de000 --merge va  a user address space, ptdump-like
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
+  ptwalk gen tables.ptimg --mapped 64G --holes 5%    synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
 
 Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous;
@@ -59,6 +60,9 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// The tables of an image alone, as a small table image that answers as the whole does
+    #[command(after_help = EXTRACT_HELP)]
+    Extract(ExtractArgs),
     /// Synthetic table images from a seed
     #[command(after_help = generate::HELP)]
     Gen(GenArgs),
@@ -87,6 +91,16 @@ A pgmap file says which frames are device memory and, for tests, what page refer
   head = \"0xc0000\"
   order = 9";
 
+const EXTRACT_HELP: &str = "\
+Examples:
+  ptwalk extract vmcore kernel.ptimg                     the kernel's tables, whose root VMCOREINFO points to
+  ptwalk extract vmcore user.ptimg --root 0x4e9de000 --pgmap pmem.toml
+  ptwalk dump user.ptimg                                 no flags: the image says what it is
+
+What the walk of `ptwalk dump` reaches is kept, with the configuration, the roots, VMCOREINFO and the device ranges. The
+roots given are the only ones kept: name each with --root and --half. Exit code 1 means that tables are missing from
+IMAGE, or were left out.";
+
 const VERIFY_HELP: &str = "\
 Examples:
   ptwalk verify arm64                                        the shipped plugin, for v5.3, 4K granule, 48-bit VA
@@ -100,7 +114,7 @@ Exit code 4 means that a plugin was refused.";
 /// Which image, and how to read it.
 #[derive(Clone, Debug, Args)]
 pub struct ImageArgs {
-    /// ELF core (vmcore), or raw memory with --base
+    /// ELF core (vmcore), table image (.ptimg), or raw memory with --base
     pub image: PathBuf,
     /// The image is raw memory, and its first byte has this physical address
     #[arg(long, value_name = "PA", value_parser = parse_pa)]
@@ -263,6 +277,24 @@ impl From<MergeArg> for Merge {
 }
 
 #[derive(Debug, Args)]
+pub struct ExtractArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// File to write (.ptimg)
+    pub out: PathBuf,
+    /// Device ranges and page reference counts to keep (TOML; see `ptwalk gup --help`)
+    #[arg(long, value_name = "FILE")]
+    pub pgmap: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub tables: TableArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct CensusArgs {
     #[command(flatten)]
     pub image: ImageArgs,
@@ -277,7 +309,7 @@ pub struct CensusArgs {
 
 #[derive(Debug, Args)]
 pub struct GupArgs {
-    /// ELF core (vmcore), or raw memory with --base; without it, the embedded sample
+    /// ELF core (vmcore), table image (.ptimg), or raw memory with --base; without it, the embedded sample
     #[arg(requires_all = ["start", "nr"])]
     pub image: Option<PathBuf>,
     /// First address

@@ -71,7 +71,7 @@ pub enum Hostile {
     Outside,
     /// The highest 16 bits of every eighth entry are random.
     Reserved,
-    /// The image holds the first half of the tables' frames.
+    /// The image lacks half of the lowest tables.
     Truncated,
     /// One table a level, to which every entry above leads.
     DeepSharing,
@@ -244,7 +244,7 @@ pub fn generate<E: Engine>(
     let mut writer = Writer::create(path, overwrite)?;
     let mut counts = vec![Counts::default(); shape.levels().len()];
     let others = shape.tables() - 1;
-    let kept = if params.hostile == Some(Hostile::Truncated) { others / 2 } else { others };
+    let kept = if params.hostile == Some(Hostile::Truncated) { others - shape.lowest_tables() / 2 } else { others };
     let mut frame = Frame::new(geometry.big_endian);
     let root_bytes = geometry.slots()[0].table_bytes().next_multiple_of(place.frame_bytes);
     let total = root_bytes + kept * place.frame_bytes;
@@ -315,10 +315,13 @@ fn place_of<E>(machine: &Machine<'_, E>, params: &Params, shape: &Shape) -> Resu
     let frame_bytes = table_bytes(slots.get(1..).unwrap_or_default()).unwrap_or(slots[0].table_bytes());
     let leaf_bytes =
         shape.levels().iter().filter(|level| level.has_leaves()).map(|level| level.slot.span_bytes()).max();
+    // What is cut off must not be what leads to all that is left.
+    let truncated = params.hostile == Some(Hostile::Truncated);
     let wanted = Wanted {
         root_bytes: slots[0].table_bytes(),
         frame_bytes,
         tables: shape.tables(),
+        in_order: if truncated { shape.tables() - shape.lowest_tables() } else { 1 },
         leaf_bytes: leaf_bytes.unwrap_or(1),
         mapped: params.mapped,
         pa_bits: machine.config.get(Extern::PA_BITS).unsigned_abs(),

@@ -33,6 +33,8 @@ pub struct Place {
     pub frame_bytes: u64,
     /// Tables besides the root.
     others: u64,
+    /// The first of these, which keep their order.
+    in_order: u64,
     order: Option<Permutation>,
     /// Ordinary memory.
     pub memory: Region,
@@ -48,6 +50,8 @@ pub struct Wanted {
     pub frame_bytes: u64,
     /// Tables, with the root.
     pub tables: u64,
+    /// The first of them, at least the root, whose order is not to be changed.
+    pub in_order: u64,
     /// Bytes of the largest leaf.
     pub leaf_bytes: u64,
     /// Bytes to map.
@@ -63,7 +67,7 @@ impl Place {
     /// `Room`, where physical addresses have too few bits.
     pub fn new(wanted: &Wanted, scatter: Option<u64>) -> Result<Place, SynthError> {
         let root_bytes = wanted.root_bytes.next_multiple_of(wanted.frame_bytes);
-        let others = wanted.tables - 1;
+        let (others, in_order) = (wanted.tables - 1, wanted.in_order - 1);
         let no_room = || SynthError::Room { pa_bits: wanted.pa_bits, mapped: wanted.mapped };
         let tables = others.checked_mul(wanted.frame_bytes).and_then(|bytes| bytes.checked_add(root_bytes));
         let tables_end = tables.and_then(|bytes| bytes.checked_add(TABLES_START)).ok_or_else(no_room)?;
@@ -81,7 +85,8 @@ impl Place {
             root_bytes,
             frame_bytes: wanted.frame_bytes,
             others,
-            order: scatter.map(|seed| Permutation::new(others, seed)),
+            in_order,
+            order: scatter.map(|seed| Permutation::new(others - in_order, seed)),
             memory: Region { start: PhysAddr(memory_start), bytes: memory_bytes },
             device: Region { start: PhysAddr(device_start), bytes: device_bytes },
         })
@@ -91,13 +96,20 @@ impl Place {
     pub fn table(&self, number: u64) -> PhysAddr {
         match number.checked_sub(1) {
             None => PhysAddr(TABLES_START),
-            Some(other) => self.frame(self.order.as_ref().map_or(other, |order| order.forward(other))),
+            Some(other) => self.frame(self.reorder(other, Permutation::forward)),
         }
     }
 
     /// Number of the table in the frame of that position behind the root.
     pub fn table_at(&self, position: u64) -> u64 {
-        1 + self.order.as_ref().map_or(position, |order| order.inverse(position))
+        1 + self.reorder(position, Permutation::inverse)
+    }
+
+    fn reorder(&self, position: u64, by: fn(&Permutation, u64) -> u64) -> u64 {
+        match (&self.order, position.checked_sub(self.in_order)) {
+            (Some(order), Some(position)) => self.in_order + by(order, position),
+            _ => position,
+        }
     }
 
     /// Address of the frame of that position behind the root.

@@ -170,6 +170,11 @@ impl Shape {
         self.levels.last().map_or(0, |lowest| lowest.first_table + lowest.tables)
     }
 
+    /// Tables of the lowest level; none where the root is the lowest.
+    pub fn lowest_tables(&self) -> u64 {
+        self.levels.last().map_or(0, |lowest| if lowest.first_table > 0 { lowest.tables } else { 0 })
+    }
+
     /// The level of a table, and its number there.
     pub fn find(&self, table: u64) -> (usize, u64) {
         let depth = self.levels.partition_point(|level| level.first_table <= table).saturating_sub(1);

@@ -27,7 +27,7 @@ What --hostile does:
   self-map      the root's last entry leads to the root
   outside       every eighth table descriptor leads to where the image holds nothing
   reserved      the highest 16 bits of every eighth entry are random
-  truncated     the image holds only the first half of the tables
+  truncated     the image lacks half of the lowest tables
   deep-sharing  one table a level, to which every entry above leads";
 
 #[derive(Debug, Args)]
