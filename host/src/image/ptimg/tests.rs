@@ -113,6 +113,8 @@ fn every_damage_is_named_with_its_place() -> Result<(), Failure> {
     let extents = len - 40;
     let vmcoreinfo = provenance + 14;
     let wrapping = [0xffff_ffff_ffff_f000, 0x1000_u64].iter().flat_map(|word| word.to_le_bytes()).collect();
+    let far =
+        [0xf000_0000_0000_0000, 0, 0xf000_0000_0000_0000_u64].iter().flat_map(|word| word.to_le_bytes()).collect();
     let cases: Vec<(&str, usize, Vec<u8>, usize, &str)> = vec![
         ("version", 8, vec![2], 8, "version 2"),
         ("flags", 12, vec![1], 12, "reserved byte is 0x01"),
@@ -153,7 +155,8 @@ fn every_damage_is_named_with_its_place() -> Result<(), Failure> {
         ("extent wraps", extents + 24, vec![0xf8, 255, 255, 255, 255, 255, 255, 255], extents + 24, "address space"),
         ("extents overlap", extents + 24, vec![0xf8, 0x9f], extents, "two extents hold physical address"),
         ("extent too long", extents + 17, vec![0x30], extents, "end at file offset 0x5000"),
-        ("extent beyond all", extents + 23, vec![0x70], extents, "end at file offset 0xffffffffffffffff"),
+        ("extent beyond all", extents + 23, vec![0x70], extents, "end at file offset 0x7000000000004000"),
+        ("extents beyond all", extents + 16, far, extents, "end at file offset 0xffffffffffffffff"),
         ("extent too short", extents + 17, vec![0x10], extents, "end at file offset 0x3000"),
         ("one extent less", extents, vec![1], extents, "end at file offset 0x3000"),
         ("no extent", extents, vec![0], extents, "end at file offset 0x1000"),
