@@ -8,6 +8,7 @@ use ptwalk::engine::EngineError;
 use ptwalk::engine::sandbox::BindError;
 use ptwalk::image::ImageError;
 use ptwalk::plugin::LoadError;
+use ptwalk::synth::SynthError;
 use ptwalk::walk::WalkError;
 use thiserror::Error;
 
@@ -116,6 +117,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         });
     }
     if let Some(WalkError::Engine(engine)) = cause.downcast_ref::<WalkError>() {
+        return Some(engine_code(engine));
+    }
+    if let Some(SynthError::Engine(engine)) = cause.downcast_ref::<SynthError>() {
         return Some(engine_code(engine));
     }
     cause.downcast_ref::<EngineError>().map(engine_code)

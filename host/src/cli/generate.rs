@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, GenArgs};
 use super::exit::Answer;
-use super::output::{document, hex, print_json, progress_bytes, size, stdout};
+use super::output::{document, hex, pgmap_json, print_json, progress_bytes, size, stdout};
 
 pub fn run(args: &GenArgs) -> Result<Answer> {
     let plugin = plugin::load(&args.arch)?;
@@ -83,10 +83,7 @@ fn json_of(args: &GenArgs, params: &Params, summary: &Summary) -> Value {
         let Counts { leaves, holes, tables: below } = counts;
         json!({ "level": level.name(), "tables": tables, "leaves": leaves, "table_descriptors": below, "holes": holes })
     };
-    let pgmaps = summary.zone.pgmaps().map(|(_, pgmap)| {
-        let (start, end) = (hex(pgmap.start.0), hex(pgmap.end.0));
-        json!({ "start": start, "end": end, "type": pgmap.kind.name(), "live": pgmap.live })
-    });
+    let pgmaps = summary.zone.pgmaps().map(|(_, pgmap)| pgmap_json(pgmap));
     json!({
         "image": args.out.display().to_string(),
         "arch": args.arch,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ptwalk::zone::DevPagemap;
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, OutputArgs};
@@ -140,6 +141,16 @@ pub fn csv_field(text: &str) -> Cow<'_, str> {
     } else {
         text.into()
     }
+}
+
+/// A device range as the JSON interface writes it; the keys are those of a pgmap file.
+pub fn pgmap_json(pgmap: &DevPagemap) -> Value {
+    json!({
+        "start": hex(pgmap.start.0),
+        "end": hex(pgmap.end.0),
+        "type": pgmap.kind.name(),
+        "live": pgmap.live,
+    })
 }
 
 /// A document with its schema.
