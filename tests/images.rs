@@ -13,14 +13,14 @@ use ptwalk::engine::query::{gup_queries, walk_queries};
 use ptwalk::engine::sandbox::{Compiled, Mode};
 use ptwalk::extract::Found;
 use ptwalk::gup::{FollFlags, StopReason, get_user_pages_fast};
-use ptwalk::image::ptimg::{TableInfo, settings};
+use ptwalk::image::ptimg::{TableInfo, Writer, settings};
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::Probe;
 use ptwalk::sample;
 use ptwalk::synth::{self, Hostile, Machine, Params, Perm, Ppm, Summary};
 use ptwalk::walk::{Event, ProblemKind, Root, TableSet, walk_map};
-use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Level, PhysAddr, VirtAddr};
+use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig, Level, PhysAddr, VirtAddr};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -43,16 +43,21 @@ fn params(mapped: u64, page_bytes: u64) -> Params {
 }
 
 fn generate(config: &Config, params: &Params, path: &Path) -> Result<Summary, Failure> {
-    let plugin = plugin::load("arm64")?;
+    generate_for("arm64", config, params, path)
+}
+
+fn generate_for(arch: &str, config: &Config, params: &Params, path: &Path) -> Result<Summary, Failure> {
+    let plugin = plugin::load(arch)?;
     let geometry = Compiled::geometry(&plugin, config)?;
     let mut engine = Compiled::new(plugin, config, Vec::new())?.instantiate(Mode::PerCall)?;
-    let mut machine = Machine { arch: "arm64", config, geometry: &geometry, engine: &mut engine };
-    Ok(synth::generate(&mut machine, params, "a test".to_owned(), (path, true), &mut |_, _| {})?)
+    let mut machine = Machine { arch, config, geometry: &geometry, engine: &mut engine };
+    Ok(synth::generate(&mut machine, params, "a test".to_owned(), Writer::create(path, true)?, &mut |_, _| {})?)
 }
 
 /// An image with what it says of itself.
 struct Opened {
     image: Image,
+    arch: &'static str,
     config: Config,
     geometry: Geometry,
     roots: Vec<Root>,
@@ -62,9 +67,10 @@ impl Opened {
     fn new(image: Image) -> Result<Opened, Failure> {
         let probe = Probe::new(&image);
         let config = probe.config();
-        let geometry = Compiled::geometry(&plugin::load("arm64")?, &config)?;
+        let (arch, _) = probe.arch.ok_or("an image of no architecture")?;
+        let geometry = Compiled::geometry(&plugin::load(arch)?, &config)?;
         let roots = probe.roots.iter().map(|candidate| candidate.root).collect();
-        Ok(Opened { image, config, geometry, roots })
+        Ok(Opened { image, arch, config, geometry, roots })
     }
 
     fn open(path: &Path) -> Result<Opened, Failure> {
@@ -73,7 +79,7 @@ impl Opened {
 
     fn walker(&self) -> Result<impl Engine + use<>, Failure> {
         let queries = walk_queries(&self.geometry);
-        Ok(Compiled::new(plugin::load("arm64")?, &self.config, queries)?.instantiate(Mode::Batched)?)
+        Ok(Compiled::new(plugin::load(self.arch)?, &self.config, queries)?.instantiate(Mode::Batched)?)
     }
 
     fn tables(&self, root: Root) -> TableSet<'_> {
@@ -117,50 +123,61 @@ const CONFIGURATIONS: [(i32, i32, i32, KVersion); 11] = [
     (16, 52, 52, KVersion::new(5, 3, 0)),
 ];
 
-/// What a walk counts is what the generator says it wrote, page by page sizes mixed, in every configuration.
+/// Generates tables of two page sizes, and checks that a walk counts what the generator says it wrote.
+fn check_generated(arch: &str, config: &Config, name: &str) -> Result<(), Failure> {
+    let (_folder, path) = file()?;
+    let geometry = Compiled::geometry(&plugin::load(arch)?, config)?;
+    let mut sizes = geometry.slots().iter().rev().map(|slot| slot.span_bytes());
+    let (Some(page), Some(huge)) = (sizes.next(), sizes.next()) else { return Err("one level of table".into()) };
+    let mut params = params(8 * huge + 3 * page, page);
+    params.pages = vec![(page, 3), (huge, 1)];
+    let summary = generate_for(arch, config, &params, &path).map_err(|error| format!("{name}: {error}"))?;
+    let opened = Opened::open(&path)?;
+    assert_eq!((opened.arch, opened.config), (arch, *config), "{name}");
+    let (mut mapped, mut holes, mut tables) = (0, 0, 1);
+    let mut devices = Vec::new();
+    for event in opened.events()? {
+        match event {
+            Event::Mapping(mapping) => {
+                mapped += 1;
+                if mapping.attrs.devmap {
+                    devices.push(mapping.pa);
+                }
+            }
+            Event::Hole { range, .. } if range.first.0 < params.mapped => holes += 1,
+            Event::Table { .. } => tables += 1,
+            Event::Hole { .. } => {}
+            other => return Err(format!("{name}: {other:?}").into()),
+        }
+    }
+    let sum = |of: fn(&(Level, u64, synth::Counts)) -> u64| summary.levels.iter().map(of).sum::<u64>();
+    let said = (sum(|(_, _, counts)| counts.leaves), sum(|(_, _, counts)| counts.holes), sum(|(_, tables, _)| *tables));
+    assert_eq!((mapped, holes, tables), said, "{name}");
+    let has_devmap = config.get(Extern::LINUX_VERSION_CODE) < KVersion::new(6, 17, 0).code();
+    assert_eq!(!devices.is_empty(), has_devmap, "{name}");
+    assert!(devices.iter().all(|pa| opened.image.zone().find(*pa).is_some()), "{name}");
+    let top_bit = config.get(Extern::PA_BITS) - 1;
+    assert!(devices.iter().all(|pa| pa.0 >> top_bit == 1), "{name}: the highest address bit is in use");
+    Ok(())
+}
+
 #[test]
-fn a_walk_finds_what_was_generated() -> Result<(), Failure> {
+fn a_walk_finds_what_was_generated_in_every_configuration_of_arm64() -> Result<(), Failure> {
     for (page_shift, va_bits, pa_bits, kernel) in CONFIGURATIONS {
         let config = Config::DEFAULT
             .with(Extern::PAGE_SHIFT, page_shift)
             .with(Extern::VA_BITS, va_bits)
             .with(Extern::PA_BITS, pa_bits)
             .with(Extern::LINUX_VERSION_CODE, kernel.code());
-        let name = format!("{page_shift}/{va_bits}/{pa_bits} {kernel}");
-        let (_folder, path) = file()?;
-        let page = 1 << page_shift;
-        let huge = page << (page_shift - 3);
-        let mut params = params(8 * huge + 3 * page, page);
-        params.pages = vec![(page, 3), (huge, 1)];
-        let summary = generate(&config, &params, &path).map_err(|error| format!("{name}: {error}"))?;
-        let opened = Opened::open(&path)?;
-        assert_eq!(opened.config, config, "{name}");
-        let (mut mapped, mut holes, mut tables) = (0, 0, 1);
-        let mut devices = Vec::new();
-        for event in opened.events()? {
-            match event {
-                Event::Mapping(mapping) => {
-                    mapped += 1;
-                    if mapping.attrs.devmap {
-                        devices.push(mapping.pa);
-                    }
-                }
-                Event::Hole { range, .. } if range.first.0 < params.mapped => holes += 1,
-                Event::Table { .. } => tables += 1,
-                Event::Hole { .. } => {}
-                other => return Err(format!("{name}: {other:?}").into()),
-            }
-        }
-        let sum = |of: fn(&(Level, u64, synth::Counts)) -> u64| summary.levels.iter().map(of).sum::<u64>();
-        let said =
-            (sum(|(_, _, counts)| counts.leaves), sum(|(_, _, counts)| counts.holes), sum(|(_, tables, _)| *tables));
-        assert_eq!((mapped, holes, tables), said, "{name}");
-        let has_devmap = kernel < KVersion::new(6, 17, 0);
-        assert_eq!(!devices.is_empty(), has_devmap, "{name}");
-        assert!(devices.iter().all(|pa| opened.image.zone().find(*pa).is_some()), "{name}");
-        assert!(devices.iter().all(|pa| pa.0 >> (pa_bits - 1) == 1), "{name}: the highest address bit is in use");
+        check_generated("arm64", &config, &format!("{page_shift}/{va_bits}/{pa_bits} {kernel}"))?;
     }
     Ok(())
+}
+
+/// A new architecture needs its protections in `host/src/synth/prots.rs`.
+#[test]
+fn a_walk_finds_what_was_generated_for_every_embedded_plugin() -> Result<(), Failure> {
+    plugin::EMBEDDED.iter().try_for_each(|plugin| check_generated(plugin.name, &Config::DEFAULT, plugin.name))
 }
 
 #[test]
@@ -264,14 +281,14 @@ fn check_extract(opened: &Opened) -> Result<(Opened, u64), Failure> {
     let image = &opened.image;
     let found = Found::walk(&mut opened.walker()?, image, &opened.geometry, &opened.roots, &mut || {})?;
     let info = TableInfo {
-        arch: "arm64".to_owned(),
+        arch: opened.arch.to_owned(),
         settings: settings(&opened.config),
         roots: opened.roots.iter().map(|root| (root.pa, root.half)).collect(),
         zone: image.zone(),
         provenance: image.name().to_owned(),
         vmcoreinfo: image.vmcoreinfo().map(|info| info.text().to_owned()).unwrap_or_default(),
     };
-    let (table_bytes, file_bytes) = found.write(image, &info, (&path, false), &mut |_, _| {})?;
+    let (table_bytes, file_bytes) = found.write(image, &info, Writer::create(&path, false)?, &mut |_, _| {})?;
     let extract = Opened::open(&path)?;
     assert_eq!((extract.config, &extract.roots), (opened.config, &opened.roots));
     let (expected, events) = (opened.events()?, extract.events()?);

@@ -6,7 +6,6 @@
 //! only GUP would enter, such as those behind a word that is not present (v5.3).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use ptwalk_abi::{Geometry, Level, PhysAddr};
 
@@ -89,8 +88,7 @@ impl Found {
         ranges.into_iter().map(|(start, end)| (PhysAddr(start), end - start)).collect()
     }
 
-    /// Writes what `image` holds of the tables to `path`, in place of what is there if `overwrite`. Returns the bytes
-    /// of tables and of the file.
+    /// Writes what `image` holds of the tables. Returns the bytes of tables and of the file.
     ///
     /// # Errors
     /// [`WriteError`]. Nothing is left behind then.
@@ -98,12 +96,11 @@ impl Found {
         &self,
         image: &Image,
         info: &TableInfo,
-        (path, overwrite): (&Path, bool),
+        mut writer: Writer,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(u64, u64), WriteError> {
         let ranges = self.ranges();
         let total = ranges.iter().map(|(_, bytes)| bytes).sum();
-        let mut writer = Writer::create(path, overwrite)?;
         let mut written = 0;
         for (start, bytes) in ranges {
             let end = start.0 + bytes;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use ptwalk::engine::query::walk_queries;
 use ptwalk::extract::Found;
 use ptwalk::image::Image;
-use ptwalk::image::ptimg::{TableInfo, settings};
+use ptwalk::image::ptimg::{TableInfo, Writer, settings};
 use ptwalk::plugin::EMBEDDED;
 use ptwalk::probe::Probe;
 use ptwalk::zone::file;
@@ -31,12 +31,13 @@ pub fn run(args: &ExtractArgs) -> Result<Answer> {
         provenance: provenance(image),
         vmcoreinfo: image.vmcoreinfo().map(|info| info.text().to_owned()).unwrap_or_default(),
     };
+    let writer = Writer::create(&args.out, args.force)?;
     let mut engine = session.engine(walk_queries(&session.geometry))?;
     let bar = progress(&args.output, "looking for tables");
     let found = Found::walk(&mut engine, image, &session.geometry, &session.roots, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     let bar = progress_bytes(&args.output, "writing tables");
-    let (table_bytes, file_bytes) = found.write(image, &info, (&args.out, args.force), &mut |done, total| {
+    let (table_bytes, file_bytes) = found.write(image, &info, writer, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })?;

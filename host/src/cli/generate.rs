@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::image::ptimg::Writer;
 use ptwalk::plugin;
 use ptwalk::synth::{self, Counts, Machine, Params, Ppm, Summary};
 use ptwalk_abi::{Config, Level};
@@ -21,8 +22,8 @@ pub fn run(args: &GenArgs) -> Result<Answer> {
     let mut engine = Compiled::new(plugin, &config, Vec::new())?.instantiate(Mode::PerCall)?;
     let mut machine = Machine { arch: &args.arch, config: &config, geometry: &geometry, engine: &mut engine };
     let bar = progress_bytes(&args.output, "writing tables");
-    let target = (args.out.as_path(), args.force);
-    let summary = synth::generate(&mut machine, &params, provenance(args, &params), target, &mut |done, total| {
+    let writer = Writer::create(&args.out, args.force)?;
+    let summary = synth::generate(&mut machine, &params, provenance(args, &params), writer, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })?;

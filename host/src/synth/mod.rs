@@ -17,8 +17,6 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
 use ptwalk_abi::{Config, Extern, Geometry, Half, Kconfig, Level, PhysAddr, Slot};
 use thiserror::Error;
 
@@ -209,8 +207,8 @@ pub struct Machine<'a, E> {
     pub engine: &'a mut E,
 }
 
-/// Makes tables and writes them to `path`, in place of what is there if `overwrite`. `provenance` is kept in the file;
-/// `progress` is told the bytes written and to be written now and then.
+/// Makes tables and writes them. `provenance` is kept in the file; `progress` is told the bytes written and to be
+/// written now and then.
 ///
 /// # Errors
 /// [`SynthError`]. Nothing is left behind then.
@@ -221,7 +219,7 @@ pub fn generate<E: Engine>(
     machine: &mut Machine<'_, E>,
     params: &Params,
     provenance: String,
-    (path, overwrite): (&Path, bool),
+    mut writer: Writer,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Summary, SynthError> {
     let geometry = machine.geometry;
@@ -241,7 +239,6 @@ pub fn generate<E: Engine>(
         root_entries: root_entries(geometry),
         seed: mix(params.seed),
     };
-    let mut writer = Writer::create(path, overwrite)?;
     let mut counts = vec![Counts::default(); shape.levels().len()];
     let others = shape.tables() - 1;
     let kept = if params.hostile == Some(Hostile::Truncated) { others - shape.lowest_tables() / 2 } else { others };

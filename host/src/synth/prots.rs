@@ -2,7 +2,7 @@
 //!
 //! In: the name of a plugin and a configuration. Out: the bits of user pages by permission, and those of a table
 //! descriptor. Guaranteed: nothing; [`forms`](super::forms) asks the plugin whether it reads entries made of them as
-//! they are meant. Not handled: kernel mappings.
+//! they are meant. Not handled: kernel mappings, and the hash MMU of ppc.
 
 use ptwalk_abi::{Config, Extern, Kconfig, Slot, bits};
 
@@ -46,6 +46,8 @@ pub struct Prots {
 pub fn find(arch: &str) -> Option<Prots> {
     match arch {
         "arm64" => Some(Prots { page: arm64_page, table: |_| 3 }),
+        "x86" => Some(Prots { page: x86_page, table: |_| X86_TABLE }),
+        "ppc" => Some(Prots { page: ppc_page, table: ppc_table }),
         _ => None,
     }
 }
@@ -73,4 +75,47 @@ fn arm64_page(config: &Config, perm: Perm) -> u64 {
         Perm::ReadExec => base | USER | RDONLY,
         Perm::None => base & !1 | UXN | RDONLY | if config.since(6, 11) { 0 } else { PROT_NONE },
     }
+}
+
+/// `_PAGE_TABLE` (arch/x86/include/asm/pgtable_types.h, v5.3): present, writable, user, accessed, dirty.
+const X86_TABLE: u64 = 0x67;
+
+/// `PAGE_SHARED` made dirty, `PAGE_READONLY`, `PAGE_READONLY_EXEC` and `PAGE_NONE` (the same file).
+fn x86_page(_: &Config, perm: Perm) -> u64 {
+    const NX: u64 = 1 << 63;
+    const READ: u64 = 0x25; // present, user, accessed
+    match perm {
+        Perm::ReadWrite => NX | X86_TABLE,
+        Perm::Read => NX | READ,
+        Perm::ReadExec => READ,
+        Perm::None => 0x120, // PROTNONE, accessed
+    }
+}
+
+/// Entry in use by the MMU (`_PAGE_PRESENT`, arch/powerpc/include/asm/book3s/64/pgtable.h, v5.3).
+const PPC_PRESENT: u64 = 1 << 63;
+
+/// `PAGE_SHARED` made dirty, `PAGE_READONLY`, `PAGE_READONLY_X` and `PAGE_NONE` (the same file), with `_PAGE_PTE`, which
+/// `set_pte_at` adds.
+fn ppc_page(_: &Config, perm: Perm) -> u64 {
+    const PTE: u64 = 1 << 62;
+    const EXEC: u64 = 1 << 0;
+    const WRITE: u64 = 1 << 1;
+    const READ: u64 = 1 << 2;
+    const PRIVILEGED: u64 = 1 << 3;
+    const DIRTY: u64 = 1 << 7;
+    const ACCESSED: u64 = 1 << 8;
+    let base = PPC_PRESENT | PTE | ACCESSED;
+    match perm {
+        Perm::ReadWrite => base | READ | WRITE | DIRTY,
+        Perm::Read => base | READ,
+        Perm::ReadExec => base | READ | EXEC,
+        Perm::None => base | PRIVILEGED,
+    }
+}
+
+/// A descriptor of the radix MMU says how many bits index the table below (`RADIX_PGD_VAL_BITS` and its like,
+/// arch/powerpc/include/asm/book3s/64/radix.h, v5.3).
+fn ppc_table(below: Slot) -> u64 {
+    PPC_PRESENT | u64::from(below.entries.ilog2())
 }

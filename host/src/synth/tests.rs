@@ -40,7 +40,8 @@ const G: u64 = 1 << 30;
 
 #[test]
 fn the_bytes_are_covered_exactly_and_every_table_is_led_to_once() -> Result<(), Failure> {
-    let cases: [(i32, i32, u64, &[(u64, u32)]); 9] = [
+    type Case<'a> = (i32, i32, u64, &'a [(u64, u32)]);
+    let cases: [Case<'_>; 9] = [
         (12, 48, 4096, &[(4096, 1)]),
         (12, 48, 3 * G + 5 * M + 4096, &[(4096, 1)]),
         (12, 48, 3 * G + 5 * M + 4096, &[(4096, 60), (2 * M, 30), (G, 10)]),
