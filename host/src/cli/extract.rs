@@ -67,7 +67,7 @@ fn arch(args: &ExtractArgs, image: &Image) -> Result<String> {
 fn provenance(image: &Image) -> String {
     let (version, name, format) = (env!("CARGO_PKG_VERSION"), image.name(), image.format());
     let before = image.tables().map_or(String::new(), |info| format!("\n{}", info.provenance));
-    format!("ptwalk {version} extract from {name} ({format}){before}")
+    format!("ptwalk {version} extract from {name:?} ({format}){before}")
 }
 
 fn print(args: &ExtractArgs, info: &TableInfo, found: &Found, table_bytes: u64, file_bytes: u64) -> Result<()> {

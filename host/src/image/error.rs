@@ -60,8 +60,8 @@ pub enum ImageError {
     },
     /// No magic number that ptwalk knows, and no base to take it as raw memory.
     #[error(
-        "{image}: offset 0x0: no ELF magic number; if this is raw physical memory, say where it begins: --base \
-         ADDRESS"
+        "{image}: offset 0x0: neither an ELF core nor a table image by its magic number; if this is raw physical memory, \
+         say where it begins: --base ADDRESS"
     )]
     NoBase {
         /// Path as given.

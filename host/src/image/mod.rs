@@ -1,9 +1,10 @@
 //! Physical memory images: what a dump holds of a machine's memory, by physical address.
 //!
-//! In: a file: an ELF core, a table image of our own ([`ptimg`]), or raw memory with a base address. Out: an [`Image`], which gives the bytes at a
-//! physical address as slices of the mapped file. Guaranteed: alignment, bounds and truncation are checked once, at
-//! open; afterwards no read fails or panics, and what the image does not hold is absent, never zeros. What is allocated
-//! is the segment list, the notes and VMCOREINFO, all bounded by [`limits`], however large the file.
+//! In: a file: an ELF core, a table image of our own ([`ptimg`]), or raw memory with a base address. Out: an [`Image`],
+//! which gives the bytes at a physical address as slices of the mapped file. Guaranteed: alignment, bounds and truncation
+//! are checked once, at open; afterwards no read fails or panics, and what the image does not hold is absent, never
+//! zeros. What is allocated is the segment list, the notes, VMCOREINFO and a table image's header, all bounded by
+//! [`limits`], however large the file.
 //!
 //! Not handled: compressed and flattened dumps (recognised and refused, [`Container`]), virtual addresses, and a file
 //! that changes while it is open (see `map.rs`).

@@ -45,8 +45,8 @@ pub enum PtimgFault {
     /// The header is longer than its fields.
     #[error("{0:#x} bytes of the header belong to no field")]
     HeaderTail(u64),
-    /// A text that is longer than any that makes sense, or a name that is empty or has blanks or control characters.
-    #[error("{field}: {text:?} is no name, or too long")]
+    /// A text that is longer than any that makes sense or has control characters, or a name that is empty or has blanks.
+    #[error("{field}: {text:?} is too long, or has characters that it may not have")]
     Text {
         /// Which field.
         field: Field,
@@ -54,7 +54,7 @@ pub enum PtimgFault {
         text: String,
     },
     /// An extern that this program does not know.
-    #[error("there is no extern `{0}`; a newer program wrote the image, or the file is damaged")]
+    #[error("there is no extern {0:?}; a newer program wrote the image, or the file is damaged")]
     Extern(String),
     /// An extern that is named twice.
     #[error("extern {0} is named twice")]
@@ -78,7 +78,7 @@ pub enum PtimgFault {
         half: u8,
     },
     /// A type of device memory that this program does not know.
-    #[error("there is no pgmap type `{0}`")]
+    #[error("there is no pgmap type {0:?}")]
     PgmapType(String),
     /// A device range or compound page that cannot be.
     #[error(transparent)]

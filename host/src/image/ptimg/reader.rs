@@ -39,7 +39,7 @@ pub fn read(input: Input<'_>) -> Result<Tables, ImageError> {
     info.settings = header.settings()?;
     info.roots = header.roots()?;
     info.zone = header.zone()?;
-    info.provenance = header.text(Field::Provenance, limits::PTIMG_PROVENANCE_BYTES)?;
+    info.provenance = header.lines(Field::Provenance, limits::PTIMG_PROVENANCE_BYTES)?;
     let vmcoreinfo_max = usize::try_from(limits::VMCOREINFO_BYTES).unwrap_or(usize::MAX);
     info.vmcoreinfo = header.text(Field::Vmcoreinfo, vmcoreinfo_max)?;
     let segments = header.segments()?;
@@ -118,7 +118,17 @@ impl Header<'_> {
         Ok(text)
     }
 
-    /// A text that can be printed anywhere.
+    /// A text of up to `max` bytes that does nothing to a terminal but fill lines.
+    fn lines(&mut self, field: Field, max: usize) -> Result<String, ImageError> {
+        let at = self.at;
+        let text = self.text(field, max)?;
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            return Err(self.fault_at(at, PtimgFault::Text { field, text: text.chars().take(40).collect() }));
+        }
+        Ok(text)
+    }
+
+    /// A word of ASCII.
     fn name(&mut self, field: Field) -> Result<String, ImageError> {
         let at = self.at;
         let text = self.text(field, limits::PTIMG_NAME_BYTES)?;
