@@ -7,12 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use ptwalk_abi::{Geometry, Level, PhysAddr};
+use ptwalk_abi::{Geometry, PhysAddr};
 
 use crate::engine::Engine;
 use crate::image::Image;
 use crate::image::ptimg::{TableInfo, WriteError, Writer};
-use crate::walk::{Event, Problem, ProblemKind, Root, TableSet, WalkError, walk_map};
+use crate::walk::map::Leaves;
+use crate::walk::{Event, MapSink, Passed, Problem, ProblemKind, Root, TableSet, WalkError, walk_into};
 
 /// Bytes copied at a time, between two words about progress.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -39,27 +40,11 @@ impl Found {
         progress: &mut dyn FnMut(),
     ) -> Result<Found, WalkError> {
         let mut found = Found::default();
-        let bytes_of = |level: Level| geometry.slots().iter().find(|slot| slot.level == level).map(|s| s.table_bytes());
         for root in roots {
             let tables = TableSet { image, geometry, root: *root };
             let Some(whole) = tables.whole() else { continue };
             found.add(root.pa, geometry.slots()[0].table_bytes());
-            walk_map(engine, &tables, whole, &mut |event, _| {
-                match event {
-                    Event::Table { table, below, .. } => {
-                        progress();
-                        found.add(*table, bytes_of(*below).unwrap_or(0));
-                    }
-                    Event::Problem(problem)
-                        if matches!(problem.kind, ProblemKind::OutsideImage | ProblemKind::Budget) =>
-                    {
-                        found.incomplete.get_or_insert((*problem, 0)).1 += 1;
-                    }
-                    // Behind a bad entry or one that leads back up there is no table that was not seen.
-                    Event::Problem(_) | Event::Mapping(_) | Event::Hole { .. } | Event::NotPresent { .. } => {}
-                }
-                Ok(())
-            })?;
+            walk_into(engine, &tables, whole, &mut Collector { found: &mut found, geometry, progress })?;
         }
         Ok(found)
     }
@@ -114,5 +99,34 @@ impl Found {
             }
         }
         Ok((written, writer.finish(info)?))
+    }
+}
+
+/// Takes tables, and what keeps them from being seen.
+struct Collector<'a> {
+    found: &'a mut Found,
+    geometry: &'a Geometry,
+    progress: &'a mut dyn FnMut(),
+}
+
+impl MapSink for Collector<'_> {
+    fn event(&mut self, event: &Event, _: &[Passed]) -> Result<(), WalkError> {
+        match event {
+            Event::Table { table, below, .. } => {
+                (self.progress)();
+                let slot = self.geometry.slots().iter().find(|slot| slot.level == *below);
+                self.found.add(*table, slot.map_or(0, |slot| slot.table_bytes()));
+            }
+            Event::Problem(problem) if matches!(problem.kind, ProblemKind::OutsideImage | ProblemKind::Budget) => {
+                self.found.incomplete.get_or_insert((*problem, 0)).1 += 1;
+            }
+            // Behind a bad entry or one that leads back up there is no table that was not seen.
+            Event::Problem(_) | Event::Mapping(_) | Event::Hole { .. } | Event::NotPresent { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn leaves(&mut self, _: &Leaves<'_>) -> Result<(), WalkError> {
+        Ok(())
     }
 }

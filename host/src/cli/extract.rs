@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use ptwalk::engine::query::walk_queries;
+use ptwalk::engine::{Queries, Wanted};
 use ptwalk::extract::Found;
 use ptwalk::image::Image;
 use ptwalk::image::ptimg::{TableInfo, Writer, settings};
@@ -25,14 +25,14 @@ pub fn run(args: &ExtractArgs) -> Result<Answer> {
     let image = &session.image;
     let info = TableInfo {
         arch: arch(args, image)?,
-        settings: settings(&session.config),
+        settings: settings(session.plugin.config()),
         roots: session.roots.iter().map(|root| (root.pa, root.half)).collect(),
         zone: zone.unwrap_or_else(|| image.zone()),
         provenance: provenance(image),
         vmcoreinfo: image.vmcoreinfo().map(|info| info.text().to_owned()).unwrap_or_default(),
     };
     let writer = Writer::create(&args.out, args.force)?;
-    let mut engine = session.engine(walk_queries(&session.geometry))?;
+    let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
     let bar = progress(&args.output, "looking for tables");
     let found = Found::walk(&mut engine, image, &session.geometry, &session.roots, &mut || bar.inc(1))?;
     bar.finish_and_clear();

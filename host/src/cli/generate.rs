@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::engine::{Fused, Queries, Wanted};
 use ptwalk::image::ptimg::Writer;
 use ptwalk::plugin;
 use ptwalk::synth::{self, Counts, Machine, Params, Ppm, Summary};
@@ -17,9 +17,10 @@ use super::output::{document, hex, pgmap_json, print_json, progress_bytes, size,
 pub fn run(args: &GenArgs) -> Result<Answer> {
     let plugin = plugin::load(&args.arch)?;
     let config = args.config.apply(Config::DEFAULT);
-    let geometry = Compiled::geometry(&plugin, &config)?;
+    let verified = plugin::admit(&args.arch, &plugin, &config)?;
+    let geometry = *verified.geometry();
     let params = args.params(1 << geometry.page_shift());
-    let mut engine = Compiled::new(plugin, &config, Vec::new())?.instantiate(Mode::PerCall)?;
+    let mut engine = Fused::new(&verified, Queries::walk(&geometry, &Wanted::ALL))?;
     let mut machine = Machine { arch: &args.arch, config: &config, geometry: &geometry, engine: &mut engine };
     let bar = progress_bytes(&args.output, "writing tables");
     let writer = Writer::create(&args.out, args.force)?;
