@@ -113,7 +113,7 @@ fn file() -> Result<(tempfile::TempDir, PathBuf), Failure> {
 }
 
 /// Granule and bits of virtual and physical addresses that arm64 has, each with the first kernel that has it.
-const CONFIGURATIONS: [(i32, i32, i32, KVersion); 11] = [
+const CONFIGURATIONS: [(i32, i32, i32, KVersion); 12] = [
     (12, 39, 48, KVersion::new(5, 3, 0)),
     (12, 48, 48, KVersion::new(5, 3, 0)),
     (12, 48, 48, KVersion::new(6, 12, 0)),
@@ -125,6 +125,7 @@ const CONFIGURATIONS: [(i32, i32, i32, KVersion); 11] = [
     (16, 42, 48, KVersion::new(5, 3, 0)),
     (16, 48, 48, KVersion::new(6, 18, 0)),
     (16, 52, 52, KVersion::new(5, 3, 0)),
+    (16, 52, 52, KVersion::new(6, 12, 0)),
 ];
 
 /// Generates tables of two page sizes, and checks that a walk counts what the generator says it wrote.

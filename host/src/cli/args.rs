@@ -20,7 +20,7 @@ Examples:
   ptwalk dump vmcore --root 0x4e9de000 --merge va  a user address space, ptdump-like
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
-  ptwalk gen tables.ptimg --mapped 64G --holes 5%    synthetic tables from a seed
+  ptwalk gen tables.ptimg --mapped 1G --holes 5%   synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
 
 Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous;

@@ -5,7 +5,8 @@
 //! the frame number and for [`SAMPLES`] random numbers; and the plugin reads what it makes as what it was made for. Not
 //! handled: makers that compute more than they move bits, which are refused.
 //!
-//! In every architecture each bit of a frame number goes to one bit of the entry, upright or (x86, where the page is not
+//! In every architecture each bit of a frame number goes to one bit of the entry, or two (arm64 with 64K pages and 52-bit
+//! addresses since v6.9, which leaves bits 49:48 where they were besides), upright or (x86, where the page is not
 //! present) inverted. So an entry is the one for frame 0, with the bits of the frame number moved and added modulo 2.
 
 use ptwalk_abi::{Config, Helper, Level, Op, Slot};
@@ -46,14 +47,17 @@ impl Form {
         let base = make(0)?;
         let mut form = Form { base, moves: Vec::new() };
         for bit in low..high {
-            let delta = make(1 << bit)? ^ base;
-            if !delta.is_power_of_two() {
+            let mut delta = make(1 << bit)? ^ base;
+            if delta == 0 {
                 return Err(SynthError::NotLinear { what: what.to_owned(), argument: 1 << bit });
             }
-            let rotate = (64 + delta.trailing_zeros() - bit) % 64;
-            match form.moves.iter_mut().find(|group| group.rotate == rotate) {
-                Some(group) => group.mask |= 1 << bit,
-                None => form.moves.push(Move { mask: 1 << bit, rotate }),
+            while delta != 0 {
+                let rotate = (64 + delta.trailing_zeros() - bit) % 64;
+                match form.moves.iter_mut().find(|group| group.rotate == rotate) {
+                    Some(group) => group.mask |= 1 << bit,
+                    None => form.moves.push(Move { mask: 1 << bit, rotate }),
+                }
+                delta &= delta - 1;
             }
         }
         let mask = form.moves.iter().fold(0, |mask, group| mask | group.mask);

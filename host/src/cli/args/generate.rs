@@ -17,10 +17,13 @@ frames begin. Weights need not add up to 100. The same arguments write the same 
 architecture, configuration, root and device ranges itself, so other commands need no flags to read it.
 
 Examples:
-  ptwalk gen dense.ptimg --mapped 64G --scatter --run 1 --holes 0.05 --devmap 3%
-  ptwalk gen mixed.ptimg --mapped 1T --pages 4K:60,2M:30,1G:10 --perms rw:70,ro:20,rx:9,none:1
-  ptwalk gen big.ptimg --mapped 4T --config PAGE_SHIFT=16,VA_BITS=52,PA_BITS=52 --kernel 6.12
-  ptwalk gen cycle.ptimg --mapped 1G --hostile cycle && ptwalk census cycle.ptimg
+  ptwalk gen dense.ptimg --mapped 1G --scatter --run 1 --holes 0.05 --devmap 3%
+  ptwalk gen mixed.ptimg --mapped 8G --pages 4K:60,2M:30,1G:10 --perms rw:70,ro:20,rx:9,none:1
+  ptwalk gen big.ptimg --mapped 16G --config PAGE_SHIFT=16,VA_BITS=52,PA_BITS=52 --kernel 6.12
+  ptwalk gen cycle.ptimg --mapped 1G --hostile cycle
+  ptwalk census cycle.ptimg
+
+A table of 4K pages takes 2 GiB for each TiB that it maps.
 
 What --hostile does:
   cycle         a table of the lowest but one level leads back to the root
