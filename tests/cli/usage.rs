@@ -92,7 +92,7 @@ fn unreadable_images_exit_3_with_help() {
     std::fs::create_dir(&folder).expect("a folder");
     let cases: &[(String, &str)] = &[
         ("/nowhere/vmcore".into(), "No such file"),
-        (crate::support::program::arg(&folder).into(), "is a directory"),
+        (arg(&folder).into(), "is a directory"),
         (files.write("empty", b""), "empty"),
         (files.write("header", &core[..40]), "0x18 bytes too short for the ELF header"),
         (files.write("truncated", &core[..core.len() - 1]), "0x1 bytes too short"),

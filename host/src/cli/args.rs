@@ -1,5 +1,7 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/extract.rs"]
+mod extract;
 #[path = "args/generate.rs"]
 mod generate;
 
@@ -10,6 +12,7 @@ use ptwalk::number::{parse_bound, parse_u64};
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
+pub use extract::ExtractArgs;
 pub use generate::GenArgs;
 
 const EXAMPLES: &str = "\
@@ -61,7 +64,7 @@ pub enum Command {
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
     /// The tables of an image alone, as a small table image that answers as the whole does
-    #[command(after_help = EXTRACT_HELP)]
+    #[command(after_help = extract::HELP)]
     Extract(ExtractArgs),
     /// Synthetic table images from a seed
     #[command(after_help = generate::HELP)]
@@ -90,16 +93,6 @@ A pgmap file says which frames are device memory and, for tests, what page refer
   [[compound]]
   head = \"0xc0000\"
   order = 9";
-
-const EXTRACT_HELP: &str = "\
-Examples:
-  ptwalk extract vmcore kernel.ptimg                     the kernel's tables, whose root VMCOREINFO points to
-  ptwalk extract vmcore user.ptimg --root 0x4e9de000 --pgmap pmem.toml
-  ptwalk dump user.ptimg                                 no flags: the image says what it is
-
-What the walk of `ptwalk dump` reaches is kept, with the configuration, the roots, VMCOREINFO and the device ranges. The
-roots given are the only ones kept: name each with --root and --half. Exit code 1 means that tables are missing from
-IMAGE, or were left out.";
 
 const VERIFY_HELP: &str = "\
 Examples:
@@ -282,24 +275,6 @@ impl From<MergeArg> for Merge {
             MergeArg::Pa => Merge::Pa,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub struct ExtractArgs {
-    #[command(flatten)]
-    pub image: ImageArgs,
-    /// File to write (.ptimg)
-    pub out: PathBuf,
-    /// Device ranges and page reference counts to keep (TOML; see `ptwalk gup --help`)
-    #[arg(long, value_name = "FILE")]
-    pub pgmap: Option<PathBuf>,
-    /// Replace a file that is there
-    #[arg(long)]
-    pub force: bool,
-    #[command(flatten)]
-    pub tables: TableArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
