@@ -1,5 +1,10 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/extract.rs"]
+mod extract;
+#[path = "args/generate.rs"]
+mod generate;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -9,6 +14,9 @@ use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
+pub use extract::ExtractArgs;
+pub use generate::GenArgs;
+
 const EXAMPLES: &str = "\
 Examples:
   ptwalk gup                                       GUP over a real arm64 process (embedded sample)
@@ -17,6 +25,7 @@ Examples:
   ptwalk dump vmcore --root 0x4e9de000 --merge va  a user address space, ptdump-like
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
+  ptwalk gen tables.ptimg --mapped 1G --holes 5%   synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
 
 Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous;
@@ -56,6 +65,12 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// The tables of an image alone, as a small table image that answers as the whole does
+    #[command(after_help = extract::HELP)]
+    Extract(ExtractArgs),
+    /// Synthetic table images from a seed
+    #[command(after_help = generate::HELP)]
+    Gen(GenArgs),
     /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
@@ -94,7 +109,7 @@ Exit code 4 means that a plugin was refused.";
 /// Which image, and how to read it.
 #[derive(Clone, Debug, Args)]
 pub struct ImageArgs {
-    /// ELF core (vmcore), or raw memory with --base
+    /// ELF core (vmcore), table image (.ptimg), or raw memory with --base
     pub image: PathBuf,
     /// The image is raw memory, and its first byte has this physical address
     #[arg(long, value_name = "PA", value_parser = parse_pa)]
@@ -350,7 +365,7 @@ pub struct CensusArgs {
 
 #[derive(Debug, Args)]
 pub struct GupArgs {
-    /// ELF core (vmcore), or raw memory with --base; without it, the embedded sample
+    /// ELF core (vmcore), table image (.ptimg), or raw memory with --base; without it, the embedded sample
     #[arg(requires_all = ["start", "nr"])]
     pub image: Option<PathBuf>,
     /// First address

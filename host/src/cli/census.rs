@@ -15,8 +15,9 @@ use super::output::{document, hex, print_json, progress, size, stdout};
 use super::session::Session;
 
 pub fn run(args: &CensusArgs) -> Result<Answer> {
-    let zone = args.pgmap.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let zone = args.pgmap.as_deref().map(file::read).transpose()?;
     let session = Session::open(&args.image, &args.tables, &args.output)?;
+    let zone = zone.unwrap_or_else(|| session.image.zone());
     let prepared = session.prepare(Queries::walk(&session.geometry, &Wanted::ALL))?;
     let bar = progress(&args.output, "counting");
     let mut counted = Vec::new();
