@@ -132,6 +132,13 @@ impl Diagnostic {
         self
     }
 
+    /// With one more line after those that led there.
+    #[must_use]
+    pub fn also(mut self, line: impl AsRef<str>) -> Diagnostic {
+        self.causal_path.push(text::sentence(line.as_ref()));
+        self
+    }
+
     /// With the command that shows it.
     #[must_use]
     pub fn repro(mut self, command: impl AsRef<str>) -> Diagnostic {

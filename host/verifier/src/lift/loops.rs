@@ -1,6 +1,6 @@
 //! Whether a loop goes round again, and what is said about one that goes on for too long.
 
-use super::budget::{INSTRUCTIONS_MAX, ITERATIONS_MAX};
+use super::budget::{INSTRUCTIONS_MAX, ITERATIONS_MAX, REPLAY_INSTRUCTIONS_MAX};
 use super::exec::Machine;
 use super::finding::Problem;
 use super::frame::{Kind, Label};
@@ -67,7 +67,7 @@ impl Machine<'_, '_> {
         if let Answer::Holds(input) = &answer
             && open.len() > 1
         {
-            let counted = replay(self.module, self.config, self.export, input);
+            let counted = replay(self.module, self.config, self.export, input, REPLAY_INSTRUCTIONS_MAX);
             let factors: Vec<u64> =
                 open.iter().map(|at| counted.iterations(*at)).filter(|iterations| *iterations > 1).collect();
             if factors.len() > 1 {

@@ -256,13 +256,13 @@ impl Run<'_, '_> {
         calls.into_iter().filter_map(traced).collect()
     }
 
-    /// An export that goes wrong for an input, at an operator or in what it returns.
+    /// An export that goes wrong for an input: what leads to the goal, which is also the place where it is the end.
     pub(super) fn explain_call(
         &mut self,
         error: Diagnostic,
         helper: Helper,
         counterexample: &Counterexample,
-        place: Option<&Place>,
+        goal: Goal,
         known: (&Arena, &[(Helper, ExprId)]),
     ) -> Diagnostic {
         let names = arguments(helper);
@@ -273,10 +273,9 @@ impl Run<'_, '_> {
             is_entry(helper, number).then_some(helper.level())
         };
         let shown = self.name_bits(counterexample, level, known);
-        let goal = place.map_or(Goal::End, |place| Goal::Operator { function: place.function, offset: place.offset });
         let error = error.counterexample(shown).repro(command(self.config, helper.name(), &args));
         let Some(path) = path(&self.session.module, self.config, helper.name(), &args, goal) else { return error };
-        let error = if place.is_none() { at(error, path.at.as_ref()) } else { error };
+        let error = if goal == Goal::End { at(error, path.at.as_ref()) } else { error };
         error.causal_path(lines(helper, &args, &path))
     }
 
