@@ -16,6 +16,7 @@ pub mod lift;
 pub mod limits;
 pub mod op;
 pub mod report;
+pub mod source;
 pub mod text;
 pub mod validate;
 pub mod verify;

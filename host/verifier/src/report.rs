@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::code::Code;
 use crate::limits::ERRORS_MAX;
+use crate::source::SourceLines;
 use crate::text;
 
 /// Columns of a line of a section.
@@ -143,6 +144,13 @@ impl Diagnostic {
     #[must_use]
     pub fn repro(mut self, command: impl AsRef<str>) -> Diagnostic {
         self.repro = Some(text::sentence(command.as_ref()));
+        self
+    }
+
+    /// Fills in file and line of the operator, where they are known.
+    #[must_use]
+    pub fn source(mut self, lines: &SourceLines) -> Diagnostic {
+        self.source = self.source.or_else(|| lines.at(self.offset?));
         self
     }
 
