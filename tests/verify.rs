@@ -37,6 +37,8 @@
 
 #[path = "verify/case.rs"]
 mod case;
+#[path = "verify/golden.rs"]
+mod golden;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

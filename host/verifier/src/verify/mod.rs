@@ -22,6 +22,7 @@ mod question;
 mod receipt;
 mod report;
 mod safety;
+mod suggest;
 mod twice;
 mod values;
 

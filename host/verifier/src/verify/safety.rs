@@ -168,18 +168,16 @@ impl Run<'_, '_> {
         };
         let side = |term: String, value: u64| Side { term, value: Value(value) };
         let [first, second] = twice.results;
+        let call = Twice::call(twice.helper, &twice.args);
         let (shown, last) = if twice.is_own() {
-            let call = format!("{helper}({})", super::values::arguments(helper).join(", "));
-            (vec![side(format!("first {call}"), first), side(format!("second {call}"), second)], String::new())
+            let term = format!("{helper}({})", super::values::arguments(helper).join(", "));
+            let sides = vec![side(format!("first {term}"), first), side(format!("second {term}"), second)];
+            (sides, format!("{call} = {second:#x} the second time"))
         } else {
-            let call = Twice::call(twice.helper, &twice.args);
-            (
-                vec![side(format!("{call} before"), first), side(format!("{call} after"), second)],
-                format!(" ({first:#x} before it)"),
-            )
+            let sides = vec![side(format!("{call} before"), first), side(format!("{call} after"), second)];
+            (sides, format!("{call} = {second:#x} after it, {first:#x} before"))
         };
         let shown = shown_input(export, &twice.culprit.1, shown);
-        let last = format!("{} = {second:#x} after it{last}", Twice::call(twice.helper, &twice.args));
         self.explain_call(error, helper, &shown, goal, known).also(last)
     }
 }

@@ -224,3 +224,52 @@ fn laws_about_ranges_are_named_so() {
         assert!(names.contains(name), "{name}: {names:?}");
     }
 }
+
+const SUGGESTING: &str = r#"
+    (func (export "pte_young") (param $x i64) (result i32)
+        (i32.and (i32.wrap_i64 (i64.shr_u (local.get $x) (i64.const 5))) (i32.const 1)))
+    (func (export "pte_to_phys") (param $x i64) (result i64)
+        (i64.and (local.get $x) (i64.const 0xfffffffff020)))
+    (func (export "phys_to_pte") (param $x i64) (result i64)
+        (if (i64.eq (local.get $x) (i64.const 0xdead000)) (then (return (i64.const 0))))
+        (local.get $x))
+    (func (export "pte_same") (param $x i64) (param $y i64) (result i32)
+        (i64.eqz (i64.and (i64.xor (local.get $x) (local.get $y)) (i64.const -2))))"#;
+
+/// What is suggested is the precondition there is and one more; the law holds under it and says something.
+#[test]
+fn a_suggested_precondition_is_sufficient() {
+    // Variables, precondition and claim, and the condition that is to be added.
+    let laws = [
+        ("x: u64", "", "pte_to_phys(x)[11:0] == 0", "!pte_young(x)"),
+        ("x: u64", "x[0] || x[1]", "pte_to_phys(x)[11:0] == 0", "(x[0] || x[1]) && !pte_young(x)"),
+        ("x: u64", "x[0]", "phys_to_pte(x + 0xdeacfff) == x + 0xdeacfff", "x[0] && x != 0x1"),
+        ("x: u64", "", "phys_to_pte(x) == x", "x != 0xdead000"),
+        ("x: u64", "", "pte_young(x) && x == x", "pte_young(x)"),
+        ("x: u64, y: u64", "", "pte_same(x, y << 1) => x == y << 1", "!x[0]"),
+    ];
+    for (vars, given, claim, wanted) in laws {
+        let with = |given: &str| {
+            let clause = if given.is_empty() { String::new() } else { format!(" where {given}") };
+            examine(SUGGESTING, &format!("law own: forall {vars}{clause}. {claim}"))
+        };
+        let report = with(given);
+        let error = report.errors.iter().find(|error| error.message.starts_with("law own")).expect("it is broken");
+        let suggested = error.suggestion.as_deref().and_then(|text| text.strip_prefix("The law holds where "));
+        let suggested = suggested.and_then(|text| text.strip_suffix(". Make it hold for the other inputs too."));
+        assert_eq!(suggested, Some(wanted), "{error}");
+        let law = with(wanted).laws.into_iter().find(|law| law.id == "own").expect("it is in the file");
+        assert_eq!(law.verdict, "proved", "{law:?}");
+    }
+}
+
+/// A condition that excludes every input that the precondition lets through says nothing, and is not suggested.
+#[test]
+fn no_vacuous_precondition_is_suggested() {
+    for law in ["forall x: u64 where x == 5. pte_young(x)", "forall x: u64 where pte_young(x). x[5] && x[6] && !x[6]"] {
+        let report = examine(SUGGESTING, &format!("law own: {law}"));
+        let error = report.errors.iter().find(|error| error.message.starts_with("law own")).expect("it is broken");
+        let suggestion = error.suggestion.as_deref().unwrap_or_default();
+        assert!(!suggestion.contains("holds where"), "{suggestion}");
+    }
+}
