@@ -77,8 +77,9 @@ impl Run<'_, '_> {
         for (var, name) in names.iter().enumerate() {
             let value = counterexample.inputs.get(name).map_or(0, |value| value.0);
             let level = level_of(law, var);
+            let spoken_of = law.formula().helpers();
             let predicates = |answer| {
-                let all = level.map(|level| predicates(level, name, answer, lifted, doubts));
+                let all = level.map(|level| predicates(level, &spoken_of, name, answer, lifted, doubts));
                 all.unwrap_or_default()
             };
             let bits = (0..64).rev().filter(|bit| value >> bit & 1 == 1);
@@ -115,12 +116,20 @@ fn entries(level: Level, name: &str, lifted: &Lifted, doubts: &Doubts) -> Vec<Ca
     FIRST.into_iter().filter_map(of).collect()
 }
 
-/// That the other predicates of a level hold, or do not.
-fn predicates(level: Level, name: &str, answer: bool, lifted: &Lifted, doubts: &Doubts) -> Vec<Candidate> {
+/// That the other predicates of a level hold, or do not. One that the law speaks of would only repeat it.
+fn predicates(
+    level: Level,
+    spoken_of: &[Helper],
+    name: &str,
+    answer: bool,
+    lifted: &Lifted,
+    doubts: &Doubts,
+) -> Vec<Candidate> {
     let is_other = |helper: &Helper| {
         helper.level() == level
             && helper.signature() == Signature::Predicate
             && FIRST.iter().all(|(op, _)| *op != helper.op())
+            && !spoken_of.contains(helper)
     };
     let others = Helper::ALL.iter().copied().filter(is_other);
     others.filter_map(|helper| asked(helper, name, answer, lifted, doubts)).collect()
