@@ -37,6 +37,8 @@
 
 #[path = "verify/case.rs"]
 mod case;
+#[path = "verify/footprint.rs"]
+mod footprint;
 #[path = "verify/golden.rs"]
 mod golden;
 

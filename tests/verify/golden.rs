@@ -18,8 +18,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/verify/golden")
 }
 
-/// Which budget a hard question spends depends on the machine: the file says so, and the corpus checks that it is one.
+/// Which budget a hard question spends, and how far a loop is unrolled until then, depends on the machine: the file says
+/// so, and the corpus checks the rest.
 fn settled(mut error: Diagnostic) -> Diagnostic {
+    if error.code == Code::L910 {
+        error.message.retain(|c| !c.is_ascii_digit());
+    }
     if error.code == Code::L920 {
         assert!(error.reason.contains("is spent"), "{error}");
         "(the budget that is spent: of one question, of all, or the time)".clone_into(&mut error.reason);

@@ -42,6 +42,8 @@ pub(super) struct Machine<'m, 'a> {
     pub frames: Vec<Frame>,
     current: Option<State>,
     hazards: BTreeMap<(u32, usize, Hazard), ExprId>,
+    /// An operator that is at fault while another one is lifted.
+    pub blamed: Option<(u32, usize)>,
     discharged: usize,
     work: u32,
     waiting_words: usize,
@@ -95,6 +97,7 @@ impl<'m, 'a> Machine<'m, 'a> {
             frames: Vec::new(),
             current: Some(start),
             hazards: BTreeMap::new(),
+            blamed: None,
             discharged: 0,
             work: 0,
             waiting_words: 0,
@@ -113,9 +116,9 @@ impl<'m, 'a> Machine<'m, 'a> {
         self.finish()
     }
 
-    /// The operator that is being lifted.
+    /// The operator that is being lifted, or the one that is to blame.
     pub(super) fn place(&self) -> Option<Place> {
-        let at = self.frames.last().map(|frame| (frame.function, frame.at))?;
+        let at = self.blamed.or_else(|| self.frames.last().map(|frame| (frame.function, frame.at)))?;
         self.module.places(&[at]).pop()
     }
 
