@@ -22,6 +22,8 @@ mod question;
 mod receipt;
 mod report;
 mod safety;
+mod suggest;
+mod twice;
 mod values;
 
 use std::sync::Arc;
