@@ -32,6 +32,9 @@ const MEMORY_BYTES: usize = 256 << 20;
 /// Pages of one GUP.
 const GUP_PAGES: i64 = 1 << 18;
 
+/// Something to run, with its engine's name.
+type Run<'a> = (&'static str, Box<dyn FnMut() + 'a>);
+
 /// What was measured.
 struct Row {
     image: String,
@@ -89,8 +92,12 @@ fn measure_machine(rounds: usize) -> Machine {
     let memory = machine::memory(MEMORY_BYTES);
     let pages = machine::scattered(&memory, SEED);
     let (mut sequential, mut random) = (
-        || drop(black_box(machine::read_sequential(black_box(&memory)))),
-        || drop(black_box(machine::read_pages(black_box(&memory), &pages))),
+        || {
+            black_box(machine::read_sequential(black_box(&memory)));
+        },
+        || {
+            black_box(machine::read_pages(black_box(&memory), &pages));
+        },
     );
     let times = in_turns(&mut [&mut sequential, &mut random], rounds);
     let rate = |times: Times| MEMORY_BYTES as f64 / times.median.as_secs_f64();
@@ -144,10 +151,15 @@ fn walks(
         );
         expected = Some(tally);
     }
-    let mut runs: Vec<(&'static str, Box<dyn FnMut() + '_>)> = Vec::new();
+    let mut runs: Vec<Run<'_>> = Vec::new();
     if let Some(by_hand) = by_hand {
         ensure!(expected == Some(by_hand()), "native code finds other leaves than the engines");
-        runs.push(("native", Box::new(|| drop(black_box(by_hand())))));
+        runs.push((
+            "native",
+            Box::new(|| {
+                black_box(by_hand());
+            }),
+        ));
     }
     for Named { name, engine } in &mut engines {
         runs.push((*name, Box::new(|| drop(black_box(engines::walk(engine, &set))))));
@@ -161,7 +173,7 @@ fn collect(
     image: &str,
     operation: &'static str,
     entries: u64,
-    mut runs: Vec<(&'static str, Box<dyn FnMut() + '_>)>,
+    mut runs: Vec<Run<'_>>,
     rounds: usize,
     rows: &mut Vec<Row>,
 ) {
@@ -191,7 +203,7 @@ fn pins(rounds: usize, rows: &mut Vec<Row>) -> Result<()> {
         let outcome = get_user_pages_fast(engine, &set, &mut zone(), VirtAddr(0), GUP_PAGES, flags)?;
         ensure!(outcome == expected, "{name} pins other pages than native code");
     }
-    let mut runs: Vec<(&'static str, Box<dyn FnMut() + '_>)> = Vec::new();
+    let mut runs: Vec<Run<'_>> = Vec::new();
     runs.push(("native", Box::new(|| gup(&mut native, &set, &mut by_hand_zone, flags))));
     for (Named { name, engine }, zone) in engines.iter_mut().zip(&mut zones) {
         let set = &set;
@@ -233,7 +245,7 @@ fn own_image(args: &BenchArgs, rows: &mut Vec<Row>) -> Result<()> {
             notice(&args.output, &format!("root {} maps nothing: not measured", root.pa));
             continue;
         }
-        let mut runs: Vec<(&'static str, Box<dyn FnMut() + '_>)> = Vec::new();
+        let mut runs: Vec<Run<'_>> = Vec::new();
         for Named { name, engine } in &mut engines {
             runs.push((*name, Box::new(|| drop(black_box(engines::walk(engine, &set))))));
         }
