@@ -18,6 +18,7 @@ mod arch;
 mod export;
 mod geometry;
 mod helper;
+mod implement;
 mod kconfig;
 mod laws;
 mod level;
