@@ -7,9 +7,9 @@ use ptwalk_abi::Helper;
 
 use super::*;
 
-mod arm64;
 mod axioms;
 mod misc;
+mod shipped;
 mod thread;
 
 fn repository() -> std::path::PathBuf {
