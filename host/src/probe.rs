@@ -9,6 +9,8 @@
 //! configured size and `TCR_EL1_T1SZ` the one in use; `kimage_voffset` is the distance from the kernel image's virtual
 //! to its physical address; symbols are absolute.
 
+mod x86;
+
 use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
 
 use crate::image::{ByteOrder, Image, Machine, VmcoreInfo};
@@ -61,12 +63,12 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Reads what `image` says about itself. Looks at headers and notes only.
+    /// Reads what `image` says about itself: headers and notes, and of x86 the two pages that a root may be one of.
     pub fn new(image: &Image) -> Probe {
         let mut probe = Probe { arch: arch(image), ..Probe::default() };
         match &probe.arch {
             None => probe.unknown("architecture", "--plugin"),
-            Some((arch @ ("x86_64" | "ppc64"), _)) => {
+            Some((arch @ "ppc64", _)) => {
                 let what = format!("page-table format: no {arch} plugin is embedded");
                 probe.unknown(&what, "--plugin FILE");
             }
@@ -77,15 +79,19 @@ impl Probe {
         }
         match image.vmcoreinfo() {
             Some(info) => probe.vmcoreinfo(info),
-            None => {
-                probe.unknown("kernel version (no VMCOREINFO note)", "--kernel");
+            None => probe.unknown("kernel version (no VMCOREINFO note)", "--kernel"),
+        }
+        match probe.arch {
+            Some(("x86", _)) => probe.x86(image),
+            _ if image.vmcoreinfo().is_none() => {
                 probe.unknown("page size, VA and PA bits (no VMCOREINFO note)", "--config");
             }
+            _ => {}
         }
         if probe.roots.is_empty() {
             probe.unknown("root table of the kernel", "--root PA --half upper");
         }
-        probe.unknown("root tables of user address spaces", "--root PA");
+        probe.unknown("root tables of user address spaces that no CPU was running", "--root PA");
         probe
     }
 
@@ -174,7 +180,7 @@ impl Probe {
 fn arch(image: &Image) -> Option<(&'static str, String)> {
     let name = match image.machine()? {
         Machine::Aarch64 => "arm64",
-        Machine::X86_64 => "x86_64",
+        Machine::X86_64 => "x86",
         Machine::Ppc64 => "ppc64",
         Machine::Other(_) => return None,
     };
