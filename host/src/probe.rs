@@ -36,6 +36,8 @@ pub struct CandidateRoot {
     pub name: &'static str,
     /// How its address was found.
     pub evidence: String,
+    /// Whether the image holds the table. A core of one address space's tables may lack the kernel's.
+    pub held: bool,
 }
 
 /// Something that the image does not tell, and what supplies it.
@@ -78,7 +80,7 @@ impl Probe {
             probe.find(Extern::CPU_BIG_ENDIAN, 1, "ELF EI_DATA".to_owned());
         }
         match image.vmcoreinfo() {
-            Some(info) => probe.vmcoreinfo(info),
+            Some(info) => probe.vmcoreinfo(image, info),
             None => probe.unknown("kernel version (no VMCOREINFO note)", "--kernel"),
         }
         match probe.arch {
@@ -100,6 +102,12 @@ impl Probe {
         self.findings.iter().fold(Config::DEFAULT, |config, finding| config.with(finding.key, finding.value))
     }
 
+    /// The roots to walk where nobody names one: those that the image holds, or all where it holds none.
+    pub fn usable_roots(&self) -> Vec<Root> {
+        let any_held = self.roots.iter().any(|candidate| candidate.held);
+        self.roots.iter().filter(|candidate| candidate.held || !any_held).map(|candidate| candidate.root).collect()
+    }
+
     fn unknown(&mut self, what: &str, flag: &str) {
         self.unknowns.push(Unknown { what: what.to_owned(), flag: flag.to_owned() });
     }
@@ -112,7 +120,7 @@ impl Probe {
         }
     }
 
-    fn vmcoreinfo(&mut self, info: &VmcoreInfo) {
+    fn vmcoreinfo(&mut self, image: &Image, info: &VmcoreInfo) {
         match info.osrelease() {
             Some(release) => {
                 self.release = Some(release.to_owned());
@@ -133,11 +141,11 @@ impl Probe {
             None => self.unknown("page size (VMCOREINFO has no PAGESIZE)", "--config PAGE_SHIFT=…"),
         }
         if matches!(self.arch, Some(("arm64", _))) {
-            self.arm64(info);
+            self.arm64(image, info);
         }
     }
 
-    fn arm64(&mut self, info: &VmcoreInfo) {
+    fn arm64(&mut self, image: &Image, info: &VmcoreInfo) {
         let configured = info.number("VA_BITS").and_then(|bits| i32::try_from(bits).ok());
         let in_use = info.number("TCR_EL1_T1SZ").and_then(|t1sz| i32::try_from(64 - t1sz).ok());
         match (in_use, configured) {
@@ -155,7 +163,7 @@ impl Probe {
             let pa = PhysAddr(va.0.wrapping_sub(voffset));
             let evidence = format!("SYMBOL(swapper_pg_dir)={va:#x} less NUMBER(kimage_voffset)={voffset:#x}");
             let root = Root { pa, half: Half::Upper };
-            self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence });
+            self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence, held: holds(image, pa) });
         }
     }
 
@@ -175,6 +183,11 @@ impl Probe {
             self.find(Extern::PA_BITS, bits, evidence);
         }
     }
+}
+
+/// Whether the image holds the beginning of a table.
+fn holds(image: &Image, table: PhysAddr) -> bool {
+    image.word(table).is_some()
 }
 
 fn arch(image: &Image) -> Option<(&'static str, String)> {

@@ -40,7 +40,8 @@ fn print_text(probe: &Probe) -> std::io::Result<()> {
     }
     for candidate in &probe.roots {
         let (root, evidence) = (candidate.root, &candidate.evidence);
-        writeln!(out, "root {} ({} half) {}  ({evidence})", root.pa, root.half, candidate.name)?;
+        let held = if candidate.held { "" } else { "; the image does not hold it" };
+        writeln!(out, "root {} ({} half) {}  ({evidence}{held})", root.pa, root.half, candidate.name)?;
     }
     for Unknown { what, flag } in &probe.unknowns {
         writeln!(out, "unknown: {what}  (say it with {flag})")?;
@@ -58,7 +59,7 @@ fn print_csv(probe: &Probe) -> std::io::Result<()> {
     for finding in &probe.findings {
         line(["config", finding.key.name(), &finding.value.to_string(), &finding.evidence])?;
     }
-    for CandidateRoot { root, name, evidence } in &probe.roots {
+    for CandidateRoot { root, name, evidence, .. } in &probe.roots {
         line(["root", &format!("{name} ({} half)", root.half), &format!("{:#x}", root.pa.0), evidence])?;
     }
     for Unknown { what, flag } in &probe.unknowns {
@@ -76,7 +77,10 @@ fn json_of(probe: &Probe) -> Value {
     let roots: Vec<Value> = probe
         .roots
         .iter()
-        .map(|c| json!({ "pa": hex(c.root.pa.0), "half": c.root.half.name(), "name": c.name, "evidence": c.evidence }))
+        .map(|c| {
+            let (pa, half) = (hex(c.root.pa.0), c.root.half.name());
+            json!({ "pa": pa, "half": half, "name": c.name, "evidence": c.evidence, "held": c.held })
+        })
         .collect();
     let unknowns: Vec<Value> = probe.unknowns.iter().map(|u| json!({ "what": u.what, "flag": u.flag })).collect();
     json!({

@@ -146,7 +146,7 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
         return Err(Fault::Usage("--half says which half a --root translates: give it a --root".to_owned()).into());
     }
     if tables.root.is_empty() {
-        let found: Vec<Root> = probe.roots.iter().map(|candidate| candidate.root).collect();
+        let found = probe.usable_roots();
         if found.is_empty() {
             let text = "the image does not say where its root table is: give it with --root PA [--half upper]";
             return Err(Fault::Ambiguous(text.to_owned()).into());

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use ptwalk_abi::{Extern, Half, PhysAddr, bits};
 
-use super::{CandidateRoot, Probe};
+use super::{CandidateRoot, Probe, holds};
 use crate::image::{Image, VmcoreInfo};
 use crate::walk::Root;
 
@@ -77,7 +77,7 @@ impl Probe {
         self.x86_levels(info, cpus.first());
         if let Some(info) = info {
             self.x86_encryption(info);
-            self.x86_swapper(info);
+            self.x86_swapper(image, info);
         }
         self.x86_user_roots(image, &cpus);
     }
@@ -114,7 +114,7 @@ impl Probe {
     }
 
     /// Symbols are where KASLR put them, and `phys_base` knows of it.
-    fn x86_swapper(&mut self, info: &VmcoreInfo) {
+    fn x86_swapper(&mut self, image: &Image, info: &VmcoreInfo) {
         let symbol = |name| info.symbol(name).map(|va| (name, va.0));
         let Some((name, va)) = symbol("swapper_pg_dir").or_else(|| symbol("init_top_pgt")) else { return };
         let Some(base) = info.number("phys_base") else {
@@ -129,12 +129,18 @@ impl Probe {
         let kaslr = info.kernel_offset().map_or_else(String::new, |offset| format!(", KASLR offset {offset:#x}"));
         let evidence =
             format!("SYMBOL({name})={va:#x} less {START_KERNEL_MAP:#x} plus NUMBER(phys_base)={base:#x}{kaslr}");
-        self.roots.push(CandidateRoot { root: Root { pa, half: Half::Upper }, name: "swapper_pg_dir", evidence });
+        self.add_root(image, pa, Half::Upper, "swapper_pg_dir", evidence);
     }
 
-    /// The address spaces that CPUs were running. One that runs the kernel's own tables has none.
+    fn add_root(&mut self, image: &Image, pa: PhysAddr, half: Half, name: &'static str, evidence: String) {
+        self.roots.push(CandidateRoot { root: Root { pa, half }, name, evidence, held: holds(image, pa) });
+    }
+
+    /// The address spaces that CPUs were running. One that runs the kernel's own tables has none. Where the kernel's own
+    /// root is not to be had, the kernel's half of theirs stands in.
     fn x86_user_roots(&mut self, image: &Image, cpus: &[Cpu]) {
         let swapper = self.roots.first().map(|candidate| candidate.root.pa);
+        let kernel_held = self.roots.iter().any(|candidate| candidate.held);
         let mut seen = BTreeSet::new();
         for cpu in cpus {
             let at = PhysAddr(cpu.cr3 & CR3_ADDRESS);
@@ -155,11 +161,10 @@ impl Probe {
             if !seen.insert(user) {
                 continue;
             }
-            if swapper.is_none() {
-                let root = Root { pa: kernel, half: Half::Upper };
-                self.roots.push(CandidateRoot { root, name: "CR3", evidence: evidence.clone() });
+            if !kernel_held {
+                self.add_root(image, kernel, Half::Upper, "CR3", evidence.clone());
             }
-            self.roots.push(CandidateRoot { root: Root { pa: user, half: Half::Lower }, name: "CR3", evidence });
+            self.add_root(image, user, Half::Lower, "CR3", evidence);
         }
     }
 }

@@ -3,7 +3,9 @@
 //! In: a table set and an engine built with walk queries. Out: one [`Event`] per entry of interest, ascending. The order
 //! of the tests is the kernel's: empty, not present, leaf, bad, table. A leaf is what any of `pXd_leaf`, `pXd_huge` and
 //! `pXd_trans_huge` calls one; `pXd_devmap` alone is not enough, because on a table descriptor with that bit the
-//! hardware goes on to the next table (GUP does not: see [`gup`](crate::gup)).
+//! hardware goes on to the next table (GUP does not: see [`gup`](crate::gup)). For the same reason a table that
+//! `pXd_bad` calls bad is a problem only where the MMU would not use it: x86_64's espfix tables are read-only and not to
+//! be executed, which `pud_bad` does not know (arch/x86/kernel/espfix_64.c, v6.1).
 //!
 //! Guaranteed: cycles are not followed, and no image can make a walk read more than [`VISITS_PER_FRAME`] times the
 //! tables that it could hold.
@@ -138,7 +140,7 @@ pub struct Problem {
 /// What keeps a walk from going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// `pXd_bad`: present, but neither a leaf nor a table.
+    /// `pXd_bad`: present, but neither a leaf nor a table; and the MMU would not use it.
     Bad,
     /// The entry is in a part of its table that the image does not hold.
     OutsideImage,
@@ -274,7 +276,7 @@ impl Visitor for MapVisitor<'_, '_> {
             Event::NotPresent { range, at }
         } else if is_leaf {
             Event::Mapping(self.mapping(step, target))
-        } else if facts.has(Facts::BAD) {
+        } else if facts.has(Facts::BAD) && !(self.perms_known && facts.perms().bits() != 0) {
             Event::Problem(Problem { kind: ProblemKind::Bad, range, at })
         } else {
             return self.table(step, PhysAddr(target));

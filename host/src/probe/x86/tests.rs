@@ -25,7 +25,7 @@ fn note(cs: u64, cr0: u64, cr3: u64, cr4: u64) -> Vec<u8> {
 }
 
 fn core(info: &str, notes: &[Vec<u8>]) -> CoreBuilder {
-    let core = CoreBuilder::new(ByteOrder::Little, X86_64).load(0x4000, &[0; 4096]);
+    let core = CoreBuilder::new(ByteOrder::Little, X86_64).load(SWAPPER.0, &[0; 4096]);
     let core = notes.iter().fold(core, |core, note| core.note(QEMU_OWNER, 0, note));
     if info.is_empty() { core } else { core.note("VMCOREINFO", 0, info.as_bytes()) }
 }
@@ -79,6 +79,17 @@ fn without_vmcoreinfo_cr3_serves_both_halves() -> Outcome {
     let found = probe(&core("", &[note(0x10, CR0_PG, 0x5000_0006, 0)]))?;
     assert_eq!(roots(&found), [(0x5000_0000, Half::Upper), (0x5000_0000, Half::Lower)]);
     assert!(found.unknowns.iter().any(|unknown| unknown.flag == "--kernel"));
+    Ok(())
+}
+
+#[test]
+fn without_the_kernels_table_in_the_image_cr3_serves_both_halves() -> Outcome {
+    let core = CoreBuilder::new(ByteOrder::Little, X86_64).load(0x5000, &[0; 4096]);
+    let core = core.note(QEMU_OWNER, 0, &note(0x33, CR0_PG, 0x5000, 0)).note("VMCOREINFO", 0, INFO.as_bytes());
+    let found = probe(&core)?;
+    assert_eq!(roots(&found), [(SWAPPER.0, Half::Upper), (0x5000, Half::Upper), (0x5000, Half::Lower)]);
+    let usable: Vec<Root> = [Half::Upper, Half::Lower].map(|half| Root { pa: PhysAddr(0x5000), half }).into();
+    assert_eq!(found.usable_roots(), usable);
     Ok(())
 }
 
