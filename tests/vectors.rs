@@ -1,6 +1,7 @@
-//! Every row of `tests/vectors/arm64.tsv` through the WASM plugin, and scans of every word in it.
+//! Every row of `tests/vectors/*.tsv` through the WASM plugins, and scans of every word in them.
 //!
-//! The native build of the plugin answers the same rows in its own crate's tests; here the module that users load must.
+//! The native build of a plugin answers the same rows in its own crate's tests; here the module that users load must, and
+//! so must the closed forms to which the verifier lifts it.
 
 #[path = "vectors/rows.rs"]
 mod rows;
@@ -14,16 +15,20 @@ use ptwalk::engine::{Engine, EngineError, Query};
 use ptwalk::plugin;
 use ptwalk_abi::{Arch, Config, Extern, Geometry, GeometryError, Kconfig};
 use ptwalk_arm64::Arm64;
+use ptwalk_verifier::expr::Evaluator;
+use ptwalk_verifier::lift::{Module, NoOracle, lift};
+use ptwalk_x86::X86 as X86Cpu;
 use rows::Row;
 use support::Native;
 
-const VECTORS: &str = include_str!("vectors/arm64.tsv");
+const ARM64: &str = include_str!("vectors/arm64.tsv");
+const X86: &str = include_str!("vectors/x86.tsv");
 
 type Failure = Box<dyn std::error::Error>;
 
-fn native_geometry(config: Config) -> Result<Geometry, GeometryError> {
+fn native_geometry(cpu: &impl Arch, config: Config) -> Result<Geometry, GeometryError> {
     let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
-    Geometry::evaluate(page_shift, |helper, arg| Ok(Arm64(config).call(helper, [arg, 0])))
+    Geometry::evaluate(page_shift, |helper, arg| Ok(cpu.call(helper, [arg, 0])))
 }
 
 /// Every query of a configuration: a walk's, and GUP's for reading and for writing, level by level.
@@ -43,10 +48,10 @@ fn wrong_rows(sandbox: &mut Sandbox, rows: &[Row<'_>]) -> Vec<String> {
 }
 
 /// Scans `words` by every query: a batch, call by call, and natively.
-fn scans_agree(compiled: &Compiled, config: Config, words: &[u64]) -> Result<usize, Failure> {
+fn scans_agree<A: Arch>(compiled: &Compiled, cpu: A, words: &[u64]) -> Result<usize, Failure> {
     let mut batched = compiled.instantiate(Mode::Batched)?;
     let mut per_call = compiled.instantiate(Mode::PerCall)?;
-    let mut native = Native::new(Arm64(config), batched.queries().to_vec());
+    let mut native = Native::new(cpu, batched.queries().to_vec());
     let mut records = [Vec::new(), Vec::new(), Vec::new()];
     let count = native.queries().len();
     for depth in 0..count {
@@ -66,9 +71,24 @@ fn scans_agree(compiled: &Compiled, config: Config, words: &[u64]) -> Result<usi
     Ok(count * words.len())
 }
 
-#[test]
-fn every_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
-    let rows = rows::parse(VECTORS)?;
+/// The rows that the closed forms of the module answer otherwise.
+fn wrong_forms(module: &Module<'_>, rows: &[Row<'_>]) -> Result<Vec<String>, Failure> {
+    let lifted = lift(module, &rows[0].config, &mut NoOracle).map_err(|finding| format!("{finding:?}"))?;
+    let mut wrong = Vec::new();
+    for row in rows {
+        let form =
+            lifted.helper(row.helper).and_then(|export| export.result).ok_or("a helper without a closed form")?;
+        let result = Evaluator::new(row.args.to_vec()).value(&lifted.arena, form);
+        if result != row.result {
+            wrong.push(format!("line {}: the closed form of {} says {result:#x}", row.line, row.helper));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Every row of `text` and every word in it; returns the configurations without a geometry.
+fn module_agrees<A: Arch>(name: &str, text: &str, cpu: fn(Config) -> A) -> Result<(usize, Vec<String>), Failure> {
+    let rows = rows::parse(text)?;
     assert!(rows.len() > 900, "{} rows", rows.len());
     let words: BTreeSet<u64> = rows.iter().flat_map(|row| row.args).chain([u64::MAX, 1 << 63]).collect();
     let words: Vec<u64> = words.into_iter().collect();
@@ -76,15 +96,17 @@ fn every_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failur
     for row in &rows {
         by_config.entry(row.config_text).or_default().push(*row);
     }
-    let plugin = plugin::load("arm64")?;
+    let plugin = plugin::load(name)?;
+    let module = Module::decode(plugin.bytes()).map_err(|error| format!("{error:?}"))?;
     let (mut wrong, mut checked, mut scanned, mut without_geometry) = (Vec::new(), 0, 0, Vec::new());
     for (text, rows) in &by_config {
         let config = rows[0].config;
-        let geometry = native_geometry(config);
+        let geometry = native_geometry(&cpu(config), config);
         let queries = geometry.as_ref().map(queries).unwrap_or_default();
         let compiled = Compiled::new(plugin.clone(), &config, queries)?;
         let mut sandbox = compiled.instantiate(Mode::PerCall)?;
         wrong.extend(wrong_rows(&mut sandbox, rows));
+        wrong.extend(wrong_forms(&module, rows)?);
         checked += rows.len();
         let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
         let asked =
@@ -92,20 +114,34 @@ fn every_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failur
         match (geometry, asked) {
             (Ok(native), Ok(asked)) => {
                 assert_eq!(native, asked, "{text}");
-                scanned += scans_agree(&compiled, config, &words).map_err(|error| format!("{text}: {error}"))?;
+                scanned += scans_agree(&compiled, cpu(config), &words).map_err(|error| format!("{text}: {error}"))?;
             }
-            (Err(native), Err(Answer::Geometry(asked))) if native == asked => without_geometry.push(*text),
+            (Err(native), Err(Answer::Geometry(asked))) if native == asked => without_geometry.push((*text).to_owned()),
             other => return Err(format!("{text}: {other:?}").into()),
         }
     }
     assert!(wrong.is_empty(), "{} rows fail:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(checked, rows.len());
-    // The rows about configurations that arm64 does not have.
-    assert!(without_geometry.len() * 10 <= by_config.len(), "{without_geometry:?}");
     let configs = by_config.len();
     println!(
-        "{checked} rows under {configs} configurations, {scanned} scanned words; no geometry: {without_geometry:?}"
+        "{name}: {checked} rows under {configs} configurations, {scanned} scanned words; no geometry: \
+         {without_geometry:?}"
     );
+    Ok((configs, without_geometry))
+}
+
+#[test]
+fn every_arm64_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
+    let (configs, without_geometry) = module_agrees("arm64", ARM64, Arm64)?;
+    // The rows about configurations that arm64 does not have.
+    assert!(without_geometry.len() * 10 <= configs, "{without_geometry:?}");
+    Ok(())
+}
+
+#[test]
+fn every_x86_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
+    let (_, without_geometry) = module_agrees("x86", X86, X86Cpu)?;
+    assert_eq!(without_geometry, ["PGTABLE_LEVELS=2", "PGTABLE_LEVELS=3"]);
     Ok(())
 }
 
