@@ -76,8 +76,9 @@ fn wrong_forms(module: &Module<'_>, rows: &[Row<'_>]) -> Result<Vec<String>, Fai
     let lifted = lift(module, &rows[0].config, &mut NoOracle).map_err(|finding| format!("{finding:?}"))?;
     let mut wrong = Vec::new();
     for row in rows {
-        let form =
-            lifted.helper(row.helper).and_then(|export| export.result).ok_or("a helper without a closed form")?;
+        // A generic stub is the host's own.
+        let Some(export) = lifted.helper(row.helper) else { continue };
+        let form = export.result.ok_or("a helper without a result")?;
         let result = Evaluator::new(row.args.to_vec()).value(&lifted.arena, form);
         if result != row.result {
             wrong.push(format!("line {}: the closed form of {} says {result:#x}", row.line, row.helper));
