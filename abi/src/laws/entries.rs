@@ -28,7 +28,7 @@ pub(super) const BUILT: &[Law] = &[
         "modify_sets_user",
         DERIVED,
         "a pte is user mode's to read and execute as its new protection says",
-        "for MEANING in user, user_exec: forall x: u64, prot: u64.
+        "for MEANING in user, user_exec, exec: forall x: u64, prot: u64.
          pte_MEANING(pte_modify(x, prot)) == pte_MEANING(prot)",
     ),
     law(

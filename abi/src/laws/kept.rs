@@ -86,7 +86,7 @@ pub(super) const MEANINGS: &[Law] = &[
         DERIVED,
         "these makers change one meaning of a pte, and none of those named here",
         "for MAKER in mkyoung, mkold, mkdirty, mkclean, mkspecial, mkdevmap:
-         for MEANING in present, protnone, valid, write, cont, user, user_exec:
+         for MEANING in present, protnone, valid, write, cont, user, user_exec, exec:
          forall x: u64 where !pte_none(x) && !pte_none(pte_MAKER(x)). pte_MEANING(pte_MAKER(x)) == pte_MEANING(x)",
     ),
     law(
@@ -187,6 +187,25 @@ pub(super) const MEANINGS: &[Law] = &[
         "for pXd in pte, pmd: forall x: u64. pXd_devmap(x) => pXd_devmap(pXd_mkhuge(x))",
     ),
     law(
+        "mkhuge_makes_no_pte_devmap",
+        DERIVED,
+        "making a huge page of a pte makes no device memory",
+        "forall x: u64 where !pte_devmap(x). !pte_devmap(pte_mkhuge(x))",
+    ),
+    law(
+        "mkhuge_keeps_huge",
+        DERIVED,
+        "a transparent huge page made a leaf is what it was, bit for bit",
+        "forall x: u64 where pmd_trans_huge(x). pmd_mkhuge(x) == x when TRANSPARENT_HUGEPAGE",
+    ),
+    law(
+        "mkhuge_keeps_huge_pud",
+        DERIVED,
+        "a transparent huge pud made a leaf is what it was, bit for bit",
+        "forall x: u64 where pud_trans_huge(x). pud_mkhuge(x) == x
+         when TRANSPARENT_HUGEPAGE && HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD && PGTABLE_LEVELS > 2",
+    ),
+    law(
         "mkhuge_makes_no_devmap",
         DERIVED,
         "making a leaf makes no device memory; where leaves have no marker of their own",
@@ -196,7 +215,7 @@ pub(super) const MEANINGS: &[Law] = &[
         "writing_keeps_the_rest",
         DERIVED,
         "making an entry writable or read-only leaves these meanings as they were",
-        "for MAKER in mkwrite, wrprotect: for MEANING in present, valid, cont, user_exec:
+        "for MAKER in mkwrite, wrprotect: for MEANING in present, valid, cont, user_exec, exec:
          forall x: u64 where !pte_none(x) && !pte_none(pte_MAKER(x)). pte_MEANING(pte_MAKER(x)) == pte_MEANING(x)",
     ),
     law(
@@ -317,7 +336,7 @@ pub(super) const MEANINGS: &[Law] = &[
         "mkhuge_keeps_user",
         DERIVED,
         "making a leaf of a pte does not change what user mode may do",
-        "for MEANING in user, user_exec: forall x: u64. pte_MEANING(pte_mkhuge(x)) == pte_MEANING(x)",
+        "for MEANING in user, user_exec, exec: forall x: u64. pte_MEANING(pte_mkhuge(x)) == pte_MEANING(x)",
     ),
     law(
         "mkcont_keeps_the_rest",

@@ -11,6 +11,7 @@ mod axioms;
 mod misc;
 mod shipped;
 mod thread;
+mod x86;
 
 fn repository() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
