@@ -9,9 +9,8 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ptwalk::engine::query::{gup_queries, walk_queries};
 use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
-use ptwalk::engine::{Engine, EngineError, Query};
+use ptwalk::engine::{Engine, EngineError, Queries, Record, Run, Wanted};
 use ptwalk::plugin;
 use ptwalk_abi::{Arch, Config, Extern, Geometry, GeometryError, Kconfig};
 use ptwalk_arm64::Arm64;
@@ -19,7 +18,6 @@ use ptwalk_verifier::expr::Evaluator;
 use ptwalk_verifier::lift::{Module, NoOracle, lift};
 use ptwalk_x86::X86 as X86Cpu;
 use rows::Row;
-use support::Native;
 
 const ARM64: &str = include_str!("vectors/arm64.tsv");
 const X86: &str = include_str!("vectors/x86.tsv");
@@ -31,9 +29,9 @@ fn native_geometry(cpu: &impl Arch, config: Config) -> Result<Geometry, Geometry
     Geometry::evaluate(page_shift, |helper, arg| Ok(cpu.call(helper, [arg, 0])))
 }
 
-/// Every query of a configuration: a walk's, and GUP's for reading and for writing, level by level.
-fn queries(geometry: &Geometry) -> Vec<Query> {
-    [walk_queries(geometry), gup_queries(geometry, false), gup_queries(geometry, true)].concat()
+/// Every list of queries of a configuration: a walk's, and GUP's for reading and for writing.
+fn queries(geometry: &Geometry) -> [Queries; 3] {
+    [Queries::walk(geometry, &Wanted::ALL), Queries::gup(geometry, false), Queries::gup(geometry, true)]
 }
 
 fn wrong_rows(sandbox: &mut Sandbox, rows: &[Row<'_>]) -> Vec<String> {
@@ -47,28 +45,58 @@ fn wrong_rows(sandbox: &mut Sandbox, rows: &[Row<'_>]) -> Vec<String> {
     rows.iter().filter_map(answer).collect()
 }
 
-/// Scans `words` by every query: a batch, call by call, and natively.
-fn scans_agree<A: Arch>(compiled: &Compiled, cpu: A, words: &[u64]) -> Result<usize, Failure> {
-    let mut batched = compiled.instantiate(Mode::Batched)?;
-    let mut per_call = compiled.instantiate(Mode::PerCall)?;
-    let mut native = Native::new(cpu, batched.queries().to_vec());
-    let mut records = [Vec::new(), Vec::new(), Vec::new()];
-    let count = native.queries().len();
-    for depth in 0..count {
-        batched.scan(depth, words, &mut records[0])?;
-        per_call.scan(depth, words, &mut records[1])?;
-        native.scan(depth, words, &mut records[2])?;
-        for (i, word) in words.iter().enumerate() {
-            let answers = [records[0].get(i), records[1].get(i), records[2].get(i)];
-            if answers[0].is_none() || answers[0] != answers[1] || answers[0] != answers[2] {
-                let level = native.queries()[depth].level;
-                return Err(
-                    format!("{word:#x} at {level}, query {depth}: batched, per call, native {answers:x?}").into()
-                );
+/// Records and scans of `words` by every query, in every engine; entries are scanned one by one as well, because a scan
+/// may end early.
+fn scans_agree<A: Arch + Copy + 'static>(
+    name: &str,
+    cpu: A,
+    config: &Config,
+    geometry: &Geometry,
+    words: &[u64],
+) -> Result<usize, Failure> {
+    let mut count = 0;
+    for queries in queries(geometry) {
+        let mut engines = support::engines_of(name, cpu, config, &queries)?;
+        let table: Vec<u8> = words.iter().flat_map(|word| bytes_of(&queries, *word)).collect();
+        for (depth, query) in queries.levels.iter().enumerate() {
+            let slots = 8 << query.scan.layout.index_bits;
+            let runs: Vec<&[u8]> = table.chunks(slots.min(4096)).chain(table.chunks(8)).collect();
+            let mut answers: Vec<(String, Vec<Record>, Vec<Vec<u64>>)> = Vec::new();
+            for (engine_name, engine) in &mut engines {
+                let records = words.iter().map(|word| engine.record(depth, *word)).collect::<Result<_, _>>()?;
+                let mut scans = Vec::new();
+                for bytes in &runs {
+                    let mut kept = Vec::new();
+                    engine.scan(depth, Run { bytes, first: 0 }, &mut kept)?;
+                    scans.push(kept);
+                }
+                answers.push((engine_name.clone(), records, scans));
             }
+            let (last, expected_records, expected_scans) = answers.pop().ok_or("there are engines")?;
+            for (name, records, scans) in answers {
+                let differ = (0..words.len()).find(|i| records[*i] != expected_records[*i]);
+                if let Some(i) = differ {
+                    let (found, expected) = (records[i], expected_records[i]);
+                    return Err(
+                        format!("{:#x} at {}: {name} {found:x?}, {last} {expected:x?}", words[i], query.level).into()
+                    );
+                }
+                let differ = (0..runs.len()).find(|i| scans[*i] != expected_scans[*i]);
+                if let Some(i) = differ {
+                    let (found, expected) = (&scans[i], &expected_scans[i]);
+                    return Err(
+                        format!("{:x?} at {}: {name} {found:x?}, {last} {expected:x?}", runs[i], query.level).into()
+                    );
+                }
+            }
+            count += words.len();
         }
     }
-    Ok(count * words.len())
+    Ok(count)
+}
+
+fn bytes_of(queries: &Queries, word: u64) -> [u8; 8] {
+    if queries.big_endian { word.to_be_bytes() } else { word.to_le_bytes() }
 }
 
 /// The rows that the closed forms of the module answer otherwise.
@@ -88,7 +116,11 @@ fn wrong_forms(module: &Module<'_>, rows: &[Row<'_>]) -> Result<Vec<String>, Fai
 }
 
 /// Every row of `text` and every word in it; returns the configurations without a geometry.
-fn module_agrees<A: Arch>(name: &str, text: &str, cpu: fn(Config) -> A) -> Result<(usize, Vec<String>), Failure> {
+fn module_agrees<A: Arch + Copy + 'static>(
+    name: &str,
+    text: &str,
+    cpu: fn(Config) -> A,
+) -> Result<(usize, Vec<String>), Failure> {
     let rows = rows::parse(text)?;
     assert!(rows.len() > 900, "{} rows", rows.len());
     let words: BTreeSet<u64> = rows.iter().flat_map(|row| row.args).chain([u64::MAX, 1 << 63]).collect();
@@ -103,8 +135,7 @@ fn module_agrees<A: Arch>(name: &str, text: &str, cpu: fn(Config) -> A) -> Resul
     for (text, rows) in &by_config {
         let config = rows[0].config;
         let geometry = native_geometry(&cpu(config), config);
-        let queries = geometry.as_ref().map(queries).unwrap_or_default();
-        let compiled = Compiled::new(plugin.clone(), &config, queries)?;
+        let compiled = Compiled::unverified(plugin.clone(), &config, Queries::none())?;
         let mut sandbox = compiled.instantiate(Mode::PerCall)?;
         wrong.extend(wrong_rows(&mut sandbox, rows));
         wrong.extend(wrong_forms(&module, rows)?);
@@ -115,7 +146,8 @@ fn module_agrees<A: Arch>(name: &str, text: &str, cpu: fn(Config) -> A) -> Resul
         match (geometry, asked) {
             (Ok(native), Ok(asked)) => {
                 assert_eq!(native, asked, "{text}");
-                scanned += scans_agree(&compiled, cpu(config), &words).map_err(|error| format!("{text}: {error}"))?;
+                let agree = scans_agree(name, cpu(config), &config, &native, &words);
+                scanned += agree.map_err(|error| format!("{text}: {error}"))?;
             }
             (Err(native), Err(Answer::Geometry(asked))) if native == asked => without_geometry.push((*text).to_owned()),
             other => return Err(format!("{text}: {other:?}").into()),
