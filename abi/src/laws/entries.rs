@@ -129,14 +129,15 @@ pub(super) const PREDICATES: &[Law] = &[
         "same_frame",
         DERIVED,
         "entries that are the same map the same frame",
-        "for pXd in pte, pmd: forall x: u64, y: u64. pXd_same(x, y) => pXd_pfn(x) == pXd_pfn(y)",
+        "for pXd in pte, pmd: forall x: u64, y: u64. pXd_same(x, y) => pXd_pfn(x) == pXd_pfn(y)
+         when exports(pXd_same)",
     ),
     law(
         "same_marks",
         DERIVED,
         "entries that are the same are alike in these meanings",
         "for pXd in pte, pmd: for MEANING in present, young, special, devmap, protnone: forall x: u64, y: u64.
-         pXd_same(x, y) => pXd_MEANING(x) == pXd_MEANING(y)",
+         pXd_same(x, y) => pXd_MEANING(x) == pXd_MEANING(y) when exports(pXd_same)",
     ),
     law(
         "protnone_is_present",
