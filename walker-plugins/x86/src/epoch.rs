@@ -66,7 +66,7 @@ impl<K: Kconfig> X86<K> {
     }
 
     /// What `modify` keeps besides what it always kept. Inferred: the write protection of userfaultfd (v5.7), the
-    /// encryption bit (v5.7, commit 6db73f17c5f1), PAT (v6.5). Read: none of them in v5.3.1, all in a tree of v6.17.
+    /// encryption bit (v5.7), PAT (v6.5). Read: none of them in v5.3.1, all in a tree of v6.17.
     #[inline(always)]
     pub(crate) fn modify_also_keeps(&self, level: Level) -> u64 {
         let v5_7 = if self.0.since(5, 7) { UFFD_WP | self.encryption() } else { 0 };
