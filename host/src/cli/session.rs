@@ -56,7 +56,8 @@ impl Session {
         let version = KVersion::from_code(config.get(Extern::LINUX_VERSION_CODE));
         let told = if tables.plugin.config.kernel.is_some() { "--kernel" } else { told_by(&probe) };
         let image_says = probe.findings.iter().find(|finding| finding.key == Extern::LINUX_VERSION_CODE);
-        if let Some(finding) = image_says.filter(|finding| finding.value != version.code()) {
+        // The sublevel, the lowest byte, is no release of its own.
+        if let Some(finding) = image_says.filter(|finding| finding.value >> 8 != version.code() >> 8) {
             notice(output, &format!("kernel {version} is asked for, but the image says {}", finding.evidence));
         }
         notice(
