@@ -8,10 +8,10 @@
 
 use std::fmt;
 
-use ptwalk_abi::{Geometry, Helper, Level, VirtAddr};
+use ptwalk_abi::{Geometry, Half, Helper, Level, VirtAddr};
 
-use crate::engine::condition::Condition;
 use crate::engine::{Engine, Facts, Queries, Wanted};
+use crate::walk::filter::{Attr, Filter, Name};
 use crate::walk::{Event, TableSet, WalkError, walk_map};
 
 /// Entries that the modelled kernel would not have written.
@@ -38,8 +38,11 @@ impl fmt::Display for Doubt {
 
 /// What an engine for [`audit`] is asked.
 pub fn queries(geometry: &Geometry) -> Queries {
-    let leaves = Condition::any(Facts::DEVMAP).and(!Condition::any(Facts::SPECIAL));
-    Queries::walk(geometry, &Wanted { leaves, absent: false, shown: Facts::DEVMAP.or(Facts::SPECIAL) })
+    let is = |name| Box::new(Filter::Is(name));
+    let unlike = Filter::And(is(Name::Attr(Attr::Devmap)), Box::new(Filter::Not(is(Name::Attr(Attr::Special)))));
+    let leaves = Some(Filter::And(is(Name::Level(Level::Pte)), Box::new(unlike)));
+    let shown = Facts::DEVMAP.or(Facts::SPECIAL);
+    Queries::walk(geometry, &Wanted { leaves, half: Half::Lower, absent: false, shown })
 }
 
 /// Looks at every leaf of the half that the root translates.
@@ -60,9 +63,7 @@ pub fn audit<E: Engine + ?Sized>(engine: &mut E, tables: &TableSet<'_>) -> Resul
         return Ok(None);
     }
     walk_map(engine, tables, whole, &mut |event, _| {
-        if let Event::Mapping(mapping) = event
-            && mapping.level == Level::Pte
-        {
+        if let Event::Mapping(mapping) = event {
             let first = Doubt { entries: 0, va: mapping.range.first, raw: mapping.at.raw };
             doubt.get_or_insert(first).entries += 1;
         }

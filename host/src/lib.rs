@@ -6,11 +6,13 @@
 
 pub mod audit;
 pub mod engine;
+pub mod extract;
 pub mod gup;
 pub mod image;
 pub mod number;
 pub mod plugin;
 pub mod probe;
 pub mod sample;
+pub mod synth;
 pub mod walk;
 pub mod zone;
