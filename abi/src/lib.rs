@@ -18,7 +18,6 @@ mod arch;
 mod export;
 mod geometry;
 mod helper;
-mod implement;
 mod kconfig;
 mod laws;
 mod level;

@@ -4,7 +4,7 @@
 //! Out: the kernel's page-table helpers on them. Guaranteed: every helper is a pure function of its arguments and the
 //! configuration, ends, and cannot panic. Not handled: 128-bit descriptors (D128), stage 2, levels folded at boot.
 //!
-//! The table in this file is the one list of what the plugin implements: the [`Arch`] methods, [`IMPLEMENTED`] and the
+//! The table in this file is the one list of what the plugin implements: the [`Arch`](ptwalk_abi::Arch) methods, [`IMPLEMENTED`] and the
 //! exports of the WASM module are made from it. A helper that is not in it is the generic stub. The manual's words and where
 //! each kernel version was looked up are in this crate's `README.md`.
 #![no_std]
@@ -26,7 +26,7 @@ use crate::layout::{AF, CONT, TABLE, USER, UXN, VALID, WRITE, any};
 #[derive(Clone, Copy, Debug)]
 pub struct Arm64<K>(pub K);
 
-ptwalk_abi::implement_arch! {
+ptwalk_abi::plugin! {
     manifest: "../plugin.toml",
     arch: Arm64,
     predicate pte_none |cpu, x| cpu.none(Level::Pte, x);

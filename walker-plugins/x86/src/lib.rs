@@ -25,7 +25,7 @@ use crate::layout::{ACCESSED, NX, PRESENT, PSE, RW, USER, all, any};
 #[derive(Clone, Copy, Debug)]
 pub struct X86<K>(pub K);
 
-ptwalk_abi::implement_arch! {
+ptwalk_abi::plugin! {
     manifest: "../plugin.toml",
     arch: X86,
     predicate pte_none |cpu, x| cpu.none(Level::Pte, x);
