@@ -437,7 +437,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             holes: queries.absent && filters.iter().all(|filter| *filter == Condition::Always) && sink.wants_holes(),
             filters,
             absent: queries.absent,
-            detailed: queries.levels.iter().map(|query| query.shows_mappings()).collect(),
+            detailed: queries.levels.iter().map(|query| query.shows(queries.shown)).collect(),
             fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
             split: None,
             budget,
