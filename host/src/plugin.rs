@@ -28,8 +28,10 @@ pub struct Embedded {
 }
 
 /// The plugins that are part of the program; `walker-plugins/build` makes them from source.
-pub const EMBEDDED: &[Embedded] =
-    &[Embedded { name: "arm64", wasm: include_bytes!("../../walker-plugins/prebuilt/arm64.wasm") }];
+pub const EMBEDDED: &[Embedded] = &[
+    Embedded { name: "arm64", wasm: include_bytes!("../../walker-plugins/prebuilt/arm64.wasm") },
+    Embedded { name: "x86", wasm: include_bytes!("../../walker-plugins/prebuilt/x86.wasm") },
+];
 
 /// Why a plugin cannot be loaded.
 #[derive(Debug, Error)]
