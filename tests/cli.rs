@@ -3,6 +3,8 @@
 //!
 //! The images are built here, word by word; what the program must say of them is written beside the words.
 
+#[path = "cli/dump.rs"]
+mod dump;
 #[path = "cli/image.rs"]
 mod image;
 #[path = "cli/machine.rs"]

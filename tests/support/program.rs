@@ -15,6 +15,8 @@ pub struct Run {
     /// The exit code; `None` after a signal.
     pub code: Option<i32>,
     /// stdout.
+    pub bytes: Vec<u8>,
+    /// stdout as text; empty where it is none.
     pub out: String,
     /// stderr.
     pub err: String,
@@ -40,7 +42,8 @@ pub fn ptwalk_with<S: AsRef<OsStr>>(program: &str, args: &[S], stdin: &[u8]) -> 
     Run {
         args: args.join(" "),
         code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        out: String::from_utf8(output.stdout.clone()).unwrap_or_default(),
+        bytes: output.stdout,
         err: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
     }
 }
@@ -66,7 +69,7 @@ impl Run {
     /// Checks that stdout is empty: an error is no data.
     #[track_caller]
     pub fn prints_nothing(self) -> Run {
-        assert_eq!(self.out, "", "`ptwalk {}`", self.args);
+        assert_eq!((&self.out[..], self.bytes.len()), ("", 0), "`ptwalk {}`", self.args);
         self
     }
 

@@ -393,6 +393,10 @@ pub(super) struct MapVisitor<'a, 'i, S: ?Sized> {
     /// Which leaves are wanted, by depth, and whether all that is not empty is kept.
     filters: Vec<Condition>,
     absent: bool,
+    /// Whether the filter of each depth speaks of permissions through all levels, which the scan does not know.
+    exact: Vec<bool>,
+    /// For each depth, whether nothing wanted can lie below with the permissions that were asked about last.
+    pruned: Vec<Option<(MmuPerms, bool)>>,
     /// Empty entries are told of: whatever a scan does not keep is one.
     holes: bool,
     /// Whether a scan of each depth says all that is shown of a mapping.
@@ -435,6 +439,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             tables,
             context,
             holes: queries.absent && filters.iter().all(|filter| *filter == Condition::Always) && sink.wants_holes(),
+            exact: filters.iter().map(|filter| filter.facts().any(Facts::EFFECTIVE)).collect(),
+            pruned: vec![None; filters.len()],
             filters,
             absent: queries.absent,
             detailed: queries.levels.iter().map(|query| query.shows(queries.shown)).collect(),
@@ -459,8 +465,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
 
     /// The leaves from `at` on that follow one another.
     fn leaves(&mut self, batch: &Batch<'_>, at: &mut Progress) -> Result<(), WalkError> {
-        let filter = &self.filters[batch.table.depth];
-        let exact = filter.facts().any(Facts::EFFECTIVE);
+        let (filter, exact) = (&self.filters[batch.table.depth], self.exact[batch.table.depth]);
         let wanted = |word: u64| {
             let facts = batch.layout.facts(word);
             !exact || filter.holds(facts.or(Facts::effective((facts.perms() & batch.table.perms_above).bits())))
@@ -576,13 +581,18 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
     }
 
     /// Whether nothing that is wanted can lie below an entry of `depth`, given what the entries down to it permit.
-    fn prunes(&self, depth: usize, perms: MmuPerms) -> bool {
+    fn prunes(&mut self, depth: usize, perms: MmuPerms) -> bool {
+        if let Some((_, pruned)) = self.pruned[depth].filter(|(asked, _)| *asked == perms) {
+            return pruned;
+        }
         // What the entries above take is no leaf's any more.
         let denied = Facts::effective(!perms.bits());
         let barren = |depth: usize| {
             !self.fruitful[depth] || self.filters[depth].clone().assume(denied, Facts(0)) == Condition::Never
         };
-        !self.absent && (depth + 1..self.filters.len()).all(barren)
+        let pruned = !self.absent && (depth + 1..self.filters.len()).all(barren);
+        self.pruned[depth] = Some((perms, pruned));
+        pruned
     }
 
     /// The entries from `at` to `end`, of which the scan kept none: empty, where they are told of.

@@ -7,9 +7,9 @@
 
 use crate::bits::aig::{CircuitError, Lit};
 use crate::bits::budget::{GATES, QueryBudget};
-use crate::bits::cover::{Cube, cubes};
-use crate::bits::decide::{Implication, Verdict};
-use crate::blast::{Blaster, Prover};
+use crate::bits::cover::{Cube, conjuncts, cubes};
+use crate::bits::decide::{Decider, Verdict};
+use crate::blast::Blaster;
 use crate::expr::{Arena, BinaryOp, Built, ExprId, NodeBudgetSpent, Width};
 
 /// Tests that decide whether an entry is kept. Real tables need one or two, and one more for each name in a filter.
@@ -123,11 +123,16 @@ pub fn reduce(
     let entry = blaster.argument(0)?.bits().to_vec();
     let kept = blaster.truth(arena, keep)?;
     let bits = blaster.word(arena, word)?.bits().to_vec();
-    let mut finder = Finder { blaster: &mut blaster, entry, kept, distance, frame_bits, found: Reduction::default() };
+    let granted = conjuncts(blaster.aig(), kept).unwrap_or_default();
+    let found = Reduction::default();
+    let mut finder = Finder { blaster: &mut blaster, entry, kept, granted, distance, frame_bits, found };
     finder.keep()?;
     finder.word(&bits)?;
     let found = finder.found;
-    prove(arena, keep, word, &found)?;
+    let [reduced_keep, reduced_word] = found.forms(arena)?;
+    let reduced_kept = blaster.truth(arena, reduced_keep)?;
+    let reduced_bits = blaster.word(arena, reduced_word)?.bits().to_vec();
+    prove(&mut blaster, kept, reduced_kept, bits.into_iter().zip(reduced_bits))?;
     Ok(found)
 }
 
@@ -135,6 +140,8 @@ struct Finder<'a> {
     blaster: &'a mut Blaster,
     entry: Vec<Lit>,
     kept: Lit,
+    /// The literals of the conjunction that `kept` is.
+    granted: Vec<Lit>,
     distance: u32,
     frame_bits: u32,
     found: Reduction,
@@ -208,11 +215,12 @@ impl Finder<'_> {
         if let Some(of) = place(!lit) {
             return Ok(Part::Copy { of, inverted: true });
         }
-        for (opposite, part) in [(!lit, Part::One), (lit, Part::Zero)] {
-            let both = self.blaster.aig_mut().and(self.kept, opposite)?;
-            if cubes(self.blaster.aig(), both, 0).is_some() {
-                return Ok(part);
-            }
+        // What keeping an entry plainly takes for granted is constant in its word.
+        if self.granted.contains(&lit) {
+            return Ok(Part::One);
+        }
+        if self.granted.contains(&!lit) {
+            return Ok(Part::Zero);
         }
         let of = bit + self.distance;
         if bit < self.frame_bits
@@ -254,15 +262,23 @@ enum Part {
     Toggled { of: Option<u32>, by: Lit },
 }
 
-/// Proves that the reduction keeps what `keep` keeps, and gives what `word` gives where it is kept.
-fn prove(arena: &mut Arena, keep: ExprId, word: ExprId, found: &Reduction) -> Result<(), Irreducible> {
-    let [reduced_keep, reduced_word] = found.forms(arena)?;
-    let same_word = arena.eq(word, reduced_word)?;
-    let mut prover = Prover::new(GATES, QueryBudget::default());
-    let keeps = prover.equivalent(arena, keep, reduced_keep);
-    let words = prover.implies(arena, keep, same_word);
-    match (keeps, words) {
-        (Ok(Verdict::Proved { .. }), Ok(Implication::Proved { .. } | Implication::Vacuous { .. })) => Ok(()),
+/// Proves that the reduction keeps what is kept, and that each pair of bits is equal where an entry is kept. Most pairs
+/// are one literal; the others are one question together.
+fn prove(
+    blaster: &mut Blaster,
+    kept: Lit,
+    reduced: Lit,
+    bits: impl Iterator<Item = (Lit, Lit)>,
+) -> Result<(), Irreducible> {
+    let aig = blaster.aig_mut();
+    let mut wrong = aig.xor(kept, reduced)?;
+    for (bit, reduced) in bits {
+        let differs = aig.xor(bit, reduced)?;
+        let differs = aig.and(kept, differs)?;
+        wrong = aig.or(wrong, differs)?;
+    }
+    match Decider::new(QueryBudget::default()).always_false(aig, wrong) {
+        Ok(Verdict::Proved { .. }) => Ok(()),
         _ => Err(Irreducible::Unproved),
     }
 }

@@ -40,17 +40,27 @@ pub(super) fn entries() -> Vec<u64> {
     entries
 }
 
+/// Entries that are evaluated at a time: few enough that the columns of all nodes stay in the cache.
+const BLOCK: usize = 256;
+
 /// The values of expressions over argument 0, for many entries at once: one column a root.
 ///
 /// # Cost
 /// One pass over the entries for each node that the roots reach; the operators' own functions of
 /// [`ptwalk_verifier::expr`] for all but the commonest.
 pub(super) fn columns(arena: &Arena, roots: &[ExprId], entries: &[u64]) -> Vec<Vec<u64>> {
+    let reachable = arena.reachable(roots);
     let mut columns: Vec<Vec<u64>> = vec![Vec::new(); arena.len()];
-    for id in arena.reachable(roots) {
-        columns[id.index()] = column(arena, id, &columns, entries);
+    let mut results = vec![Vec::with_capacity(entries.len()); roots.len()];
+    for block in entries.chunks(BLOCK) {
+        for id in &reachable {
+            columns[id.index()] = column(arena, *id, &columns, block);
+        }
+        for (result, root) in results.iter_mut().zip(roots) {
+            result.extend_from_slice(&columns[root.index()]);
+        }
     }
-    roots.iter().map(|root| columns[root.index()].clone()).collect()
+    results
 }
 
 fn column(arena: &Arena, id: ExprId, columns: &[Vec<u64>], entries: &[u64]) -> Vec<u64> {

@@ -73,7 +73,12 @@ impl Kernel {
         masks.terms[..reduction.terms.len()].copy_from_slice(&reduction.terms);
         for (place, one) in masks.moves.iter_mut().zip(&reduction.moves) {
             let distance = u64::from(one.right.unsigned_abs());
-            *place = if one.right >= 0 { (distance, 64, one.mask) } else { (64, distance, one.mask) };
+            // Bits that nothing is shifted into are 0 in the word, whatever the mask says.
+            *place = if one.right >= 0 {
+                (distance, 64, one.mask & u64::MAX >> distance)
+            } else {
+                (64, distance, one.mask & u64::MAX << distance)
+            };
         }
         let shape = (reduction.keep.len(), reduction.moves.len(), reduction.terms.len());
         let scan = match isa {
@@ -146,16 +151,26 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     first: u32,
     room: &mut [MaybeUninit<u64>],
 ) -> usize {
-    let keep: [_; KEEP] = std::array::from_fn(|i| [masks.keep[i].mask, masks.keep[i].value].map(|v| broadcast8(v)));
-    let moves: [_; MOVES] = std::array::from_fn(|i| {
+    // Plain loops over plain arrays: what goes through closures and iterators ends up in memory.
+    let zero = _mm512_setzero_si512();
+    let (mut keep_mask, mut keep_value) = ([zero; KEEP], [zero; KEEP]);
+    for i in 0..KEEP {
+        keep_mask[i] = broadcast8(masks.keep[i].mask);
+        keep_value[i] = broadcast8(masks.keep[i].value);
+    }
+    // A rotation is a shift either way: what comes around is masked.
+    let (mut rotation, mut move_mask) = ([zero; MOVES], [zero; MOVES]);
+    for i in 0..MOVES {
         let (right, left, mask) = masks.moves[i];
-        [right, left, mask].map(|v| broadcast8(v))
-    });
-    let leftward: [bool; MOVES] = std::array::from_fn(|i| masks.moves[i].1 < 64);
-    let terms: [_; TERMS] = std::array::from_fn(|i| {
-        let Term { cube, toggles } = masks.terms[i];
-        [cube.mask, cube.value, toggles].map(|v| broadcast8(v))
-    });
+        rotation[i] = broadcast8(if left < 64 { 64 - left } else { right });
+        move_mask[i] = broadcast8(mask);
+    }
+    let (mut term_mask, mut term_value, mut toggles) = ([zero; TERMS], [zero; TERMS], [zero; TERMS]);
+    for i in 0..TERMS {
+        term_mask[i] = broadcast8(masks.terms[i].cube.mask);
+        term_value[i] = broadcast8(masks.terms[i].cube.value);
+        toggles[i] = broadcast8(masks.terms[i].toggles);
+    }
     let lanes = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
     let place = _mm_cvtsi32_si128(masks.index_shift.cast_signed());
     let start = _mm512_add_epi64(lanes, broadcast8(first.into()));
@@ -168,7 +183,7 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     let (chunks, rest) = entries.as_chunks::<64>();
     let last = padded(rest);
     let mut kept_words = 0;
-    for at in 0..=chunks.len() {
+    for at in 0..chunks.len() + usize::from(rest.len() >= 8) {
         let (bytes, valid) = match chunks.get(at) {
             Some(chunk) => (chunk, 0xff),
             None => (&last, (1_u8 << (rest.len() / 8)) - 1),
@@ -177,20 +192,19 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
         let x = unsafe { _mm512_loadu_epi64(bytes.as_ptr().cast()) };
         let x = if masks.big_endian { _mm512_shuffle_epi8(x, reversed) } else { x };
         let mut kept = 0;
-        // Not by the bits that differ, as below: of a test that no entry passes none would.
-        for [mask, value] in keep {
-            kept |= _mm512_cmpeq_epi64_mask(_mm512_and_si512(x, mask), value);
+        for i in 0..KEEP {
+            let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, keep_value[i], keep_mask[i]);
+            kept |= _mm512_testn_epi64_mask(differs, differs);
         }
         let kept = valid & if masks.inverted { !kept } else { kept };
         let mut word = offset;
-        for ([right, left, mask], leftward) in moves.into_iter().zip(leftward) {
-            let shifted = if leftward { _mm512_sllv_epi64(x, left) } else { _mm512_srlv_epi64(x, right) };
-            word = _mm512_ternarylogic_epi64::<XOR_OF_AND>(word, shifted, mask);
+        for i in 0..MOVES {
+            word = _mm512_ternarylogic_epi64::<XOR_OF_AND>(word, _mm512_rorv_epi64(x, rotation[i]), move_mask[i]);
         }
-        for [mask, value, toggles] in terms {
-            let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, value, mask);
+        for i in 0..TERMS {
+            let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, term_value[i], term_mask[i]);
             let holds = _mm512_testn_epi64_mask(differs, differs);
-            word = _mm512_mask_xor_epi64(word, holds, word, toggles);
+            word = _mm512_mask_xor_epi64(word, holds, word, toggles[i]);
         }
         offset = _mm512_add_epi64(offset, step);
         let packed = _mm512_maskz_compress_epi64(kept, word);
@@ -236,16 +250,24 @@ fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     first: u32,
     room: &mut [MaybeUninit<u64>],
 ) -> usize {
-    let keep: [_; KEEP] = std::array::from_fn(|i| [masks.keep[i].mask, masks.keep[i].value].map(|v| broadcast4(v)));
-    let moves: [_; MOVES] = std::array::from_fn(|i| {
-        let (right, left, mask) = masks.moves[i];
-        [right, left, mask].map(|v| broadcast4(v))
-    });
-    let leftward: [bool; MOVES] = std::array::from_fn(|i| masks.moves[i].1 < 64);
-    let terms: [_; TERMS] = std::array::from_fn(|i| {
-        let Term { cube, toggles } = masks.terms[i];
-        [cube.mask, cube.value, toggles].map(|v| broadcast4(v))
-    });
+    let zero = _mm256_setzero_si256();
+    let (mut keep_mask, mut keep_value) = ([zero; KEEP], [zero; KEEP]);
+    for i in 0..KEEP {
+        keep_mask[i] = broadcast4(masks.keep[i].mask);
+        keep_value[i] = broadcast4(masks.keep[i].value);
+    }
+    let (mut right, mut left, mut move_mask) = ([zero; MOVES], [zero; MOVES], [zero; MOVES]);
+    for i in 0..MOVES {
+        right[i] = broadcast4(masks.moves[i].0);
+        left[i] = broadcast4(masks.moves[i].1);
+        move_mask[i] = broadcast4(masks.moves[i].2);
+    }
+    let (mut term_mask, mut term_value, mut toggles) = ([zero; TERMS], [zero; TERMS], [zero; TERMS]);
+    for i in 0..TERMS {
+        term_mask[i] = broadcast4(masks.terms[i].cube.mask);
+        term_value[i] = broadcast4(masks.terms[i].cube.value);
+        toggles[i] = broadcast4(masks.terms[i].toggles);
+    }
     let lanes = _mm256_set_epi64x(3, 2, 1, 0);
     let place = _mm_cvtsi32_si128(masks.index_shift.cast_signed());
     let start = _mm256_sll_epi64(_mm256_add_epi64(lanes, broadcast4(first.into())), place);
@@ -256,7 +278,7 @@ fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     let (chunks, rest) = entries.as_chunks::<32>();
     let last = padded(rest);
     let mut kept_words = 0;
-    for at in 0..=chunks.len() {
+    for at in 0..chunks.len() + usize::from(rest.len() >= 8) {
         let (bytes, valid) = match chunks.get(at) {
             Some(chunk) => (chunk, 0xf),
             None => (&last, (1_u32 << (rest.len() / 8)) - 1),
@@ -265,19 +287,20 @@ fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
         let x = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
         let x = if masks.big_endian { _mm256_shuffle_epi8(x, reversed) } else { x };
         let mut any = _mm256_setzero_si256();
-        for [mask, value] in keep {
-            any = _mm256_or_si256(any, _mm256_cmpeq_epi64(_mm256_and_si256(x, mask), value));
+        for i in 0..KEEP {
+            any = _mm256_or_si256(any, _mm256_cmpeq_epi64(_mm256_and_si256(x, keep_mask[i]), keep_value[i]));
         }
         let kept = _mm256_movemask_pd(_mm256_castsi256_pd(any)).cast_unsigned();
         let kept = valid & if masks.inverted { !kept } else { kept };
         let mut word = offset;
-        for ([right, left, mask], leftward) in moves.into_iter().zip(leftward) {
-            let shifted = if leftward { _mm256_sllv_epi64(x, left) } else { _mm256_srlv_epi64(x, right) };
-            word = _mm256_xor_si256(word, _mm256_and_si256(shifted, mask));
+        for i in 0..MOVES {
+            // One of the two distances is 64, which leaves nothing.
+            let shifted = _mm256_or_si256(_mm256_srlv_epi64(x, right[i]), _mm256_sllv_epi64(x, left[i]));
+            word = _mm256_xor_si256(word, _mm256_and_si256(shifted, move_mask[i]));
         }
-        for [mask, value, toggles] in terms {
-            let holds = _mm256_cmpeq_epi64(_mm256_and_si256(x, mask), value);
-            word = _mm256_xor_si256(word, _mm256_and_si256(holds, toggles));
+        for i in 0..TERMS {
+            let holds = _mm256_cmpeq_epi64(_mm256_and_si256(x, term_mask[i]), term_value[i]);
+            word = _mm256_xor_si256(word, _mm256_and_si256(holds, toggles[i]));
         }
         offset = _mm256_add_epi64(offset, step);
         let order = &COMPRESS[(kept & 0xf) as usize];

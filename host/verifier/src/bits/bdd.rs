@@ -81,6 +81,15 @@ pub(super) struct Bdd<'a> {
 
 impl<'a> Bdd<'a> {
     pub(super) fn new(cone: &'a Cone) -> Bdd<'a> {
+        Bdd::with_tables(cone, UNIQUE_MIN, CACHE_MIN)
+    }
+
+    /// A diagram that is expected to be small: its tables begin with a few hundred entries.
+    pub(super) fn small(cone: &'a Cone) -> Bdd<'a> {
+        Bdd::with_tables(cone, UNIQUE_MIN >> 4, CACHE_MIN >> 4)
+    }
+
+    fn with_tables(cone: &'a Cone, unique: usize, cache: usize) -> Bdd<'a> {
         let mut input_at: Vec<usize> = (0..cone.inputs().len()).collect();
         input_at.sort_by_key(|&index| (cone.inputs()[index].bit, cone.inputs()[index].word));
         let mut level_of = vec![0; input_at.len()];
@@ -90,8 +99,8 @@ impl<'a> Bdd<'a> {
         Bdd {
             cone,
             nodes: vec![Node { level: CONSTANT_LEVEL, low: Edge::FALSE, high: Edge::FALSE }],
-            unique: vec![Edge::FALSE; UNIQUE_MIN],
-            cache: vec![None; CACHE_MIN],
+            unique: vec![Edge::FALSE; unique],
+            cache: vec![None; cache],
             hash: Keyed::default(),
             edges: vec![Edge::FALSE],
             level_of,

@@ -4,13 +4,16 @@
 //! Guaranteed: exact, because the diagram is; no two cubes hold at once; no more than were asked for. Not handled:
 //! literals that depend on other input words than the first; the least number of cubes.
 
-use super::aig::{Aig, Lit};
+use super::aig::{Aig, InputBit, Lit, Node};
 use super::bdd::Bdd;
 use super::cone::Cone;
 
 /// Nodes of the diagram of a literal that is to become a handful of cubes. One cube over all bits takes 64, and up to
 /// half their square on the way, as nothing is given back.
 const NODES: usize = 8_000;
+
+/// Literals of a conjunction that are looked at: every bit of a word twice.
+const CONJUNCTS_MAX: usize = 128;
 
 /// `(x & mask) == value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,11 +36,44 @@ pub fn cubes(aig: &Aig, lit: Lit, limit: usize) -> Option<Vec<Cube>> {
     if let Some(constant) = lit.as_constant() {
         return Some(if constant { vec![Cube { mask: 0, value: 0 }] } else { Vec::new() });
     }
+    if let Some(cube) = conjunction(aig, lit) {
+        return cube.map_or(Some(Vec::new()), |cube| (limit > 0).then(|| vec![cube]));
+    }
     let cone = Cone::of(aig, lit);
     if cone.inputs().iter().any(|input| input.word != 0) {
         return None;
     }
-    Bdd::new(&cone).paths(NODES, limit)
+    Bdd::small(&cone).paths(NODES, limit)
+}
+
+/// The literals of the conjunction that `lit` is, or itself. More than a word's of them are of no interest.
+pub fn conjuncts(aig: &Aig, lit: Lit) -> Option<Vec<Lit>> {
+    let (mut open, mut leaves) = (vec![lit], Vec::new());
+    while let Some(lit) = open.pop() {
+        match aig.node(lit.node()) {
+            Node::And(a, b) if !lit.is_complemented() => open.extend([a, b]),
+            _ => leaves.push(lit),
+        }
+        if open.len() + leaves.len() > CONJUNCTS_MAX {
+            return None;
+        }
+    }
+    Some(leaves)
+}
+
+/// The cube that a conjunction of bits of the first word is, or that it holds for nothing; `None` where `lit` is no such
+/// conjunction. Tests of a whole word are, and their diagrams are long in the making.
+fn conjunction(aig: &Aig, lit: Lit) -> Option<Option<Cube>> {
+    let mut cube = Cube { mask: 0, value: 0 };
+    for leaf in conjuncts(aig, lit)? {
+        let Node::Input(InputBit { word: 0, bit }) = aig.node(leaf.node()) else { return None };
+        let (bit, value) = (1_u64 << bit, u64::from(!leaf.is_complemented()) << bit);
+        if cube.mask & bit != 0 && cube.value & bit != value {
+            return Some(None);
+        }
+        cube = Cube { mask: cube.mask | bit, value: cube.value | value };
+    }
+    Some(Some(cube))
 }
 
 #[cfg(test)]
