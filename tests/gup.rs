@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ptwalk::engine::Queries;
 use ptwalk::engine::sandbox::Compiled;
-use ptwalk::gup::{FollFlags, GupOutcome, get_user_pages_fast};
+use ptwalk::gup::{FollFlags, Gup, GupOutcome, Policy, get_user_pages_fast};
 use ptwalk::image::Image;
 use ptwalk::number::parse_u64;
 use ptwalk::plugin;
@@ -45,12 +45,23 @@ struct Call {
     write: bool,
     #[serde(default)]
     longterm: bool,
+    /// More flags, by name.
+    #[serde(default)]
+    flags: Vec<String>,
+    /// Kernels whose GUP must all come to this; v5.3 where none is named.
+    #[serde(default)]
+    epochs: Vec<String>,
+    /// What the function returns in place of a number.
+    errno: Option<String>,
     /// Frames pinned, each `first` or `first..last`.
     pinned: Vec<String>,
     stop: StopExpected,
     /// Reference counts afterwards, by frame.
     #[serde(default)]
     refs: BTreeMap<String, i64>,
+    /// Pins of large pages afterwards, by frame.
+    #[serde(default)]
+    pins: BTreeMap<String, i64>,
     /// Levels at which the pages were found, in order, without repetition.
     #[serde(default)]
     levels: Vec<String>,
@@ -104,11 +115,32 @@ impl Scenario {
     }
 }
 
+impl Call {
+    /// The request, of each kernel that is named.
+    fn requests(&self) -> Vec<Gup> {
+        let named = self.flags.iter().map(|name| FollFlags::by_name(name).unwrap_or_else(|| panic!("no flag {name}")));
+        let flags = named.fold(FollFlags::NONE, |all, flag| all | flag);
+        let flags = flags.with(FollFlags::WRITE, self.write).with(FollFlags::LONGTERM, self.longterm);
+        let policy = |name: &str| {
+            let known = Policy::ALL.into_iter().find(|policy| policy.name == name);
+            known.unwrap_or_else(|| panic!("GUP of v{name} is no epoch of its own"))
+        };
+        match self.epochs.as_slice() {
+            [] => vec![Gup::new(flags)],
+            names => names.iter().map(|name| Gup { policy: policy(name), ..Gup::new(flags) }).collect(),
+        }
+    }
+}
+
 fn check(call: &Call, outcome: &GupOutcome, page_shift: u32) -> Result<(), String> {
     let wanted: Vec<u64> = call.pinned.iter().flat_map(|frames| span(frames)).collect();
     let pinned: Vec<u64> = outcome.pages.iter().map(|page| page.pfn.0).collect();
     if pinned != wanted {
         return Err(format!("pinned {pinned:#x?}, wanted {wanted:#x?}, stop {:?}", outcome.stop));
+    }
+    let errno = outcome.errno.map(|errno| errno.name().to_owned());
+    if errno != call.errno {
+        return Err(format!("returned {errno:?}, wanted {:?}", call.errno));
     }
     let stop = outcome.stop;
     let va_wrong = call.stop.va.as_ref().is_some_and(|va| VirtAddr(number(va)) != stop.va);
@@ -141,21 +173,26 @@ fn run(scenario: &Scenario) -> Result<usize, String> {
     let root = Root { pa: PhysAddr(number(&scenario.root)), half: Half::Lower };
     let tables = TableSet { image: &image, geometry: &geometry, root };
     let mut runs = 0;
-    for call in &scenario.call {
-        let flags = FollFlags { write: call.write, longterm: call.longterm };
-        let queries = Queries::gup(&geometry, flags.write);
+    for (call, gup) in scenario.call.iter().flat_map(|call| call.requests().into_iter().map(move |gup| (call, gup))) {
+        let queries = Queries::gup(&geometry, &gup);
         let engines = support::engines(&config, &queries).map_err(|error| error.to_string())?;
         for (name, mut engine) in engines {
             let mut zone = scenario.zone.zone().map_err(|error| error.to_string())?;
             let start = VirtAddr(number(&call.va));
-            let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, start, call.nr, flags)
+            let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, &gup, start, call.nr)
                 .map_err(|error| error.to_string())?;
-            let what = |error| format!("{name}, call {} {}: {error}", call.va, call.nr);
+            let what = |error| format!("{name}, GUP of v{}, call {} {}: {error}", gup.policy.name, call.va, call.nr);
             check(call, &outcome, page_shift).map_err(what)?;
             for (pfn, wanted) in &call.refs {
                 let refs = zone.refcount(Pfn(number(pfn)));
                 if refs != *wanted {
                     return Err(what(format!("frame {pfn} has {refs} references, wanted {wanted}")));
+                }
+            }
+            for (pfn, wanted) in &call.pins {
+                let pins = zone.pins(Pfn(number(pfn)));
+                if pins != *wanted {
+                    return Err(what(format!("frame {pfn} has {pins} pins, wanted {wanted}")));
                 }
             }
             if let Some((id, _)) = zone.pgmaps().find(|(id, _)| zone.pgmap_refs(*id) != 0) {

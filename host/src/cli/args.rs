@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ptwalk::gup::{FollFlags, Policy};
 use ptwalk::number::{parse_bound, parse_u64};
 use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
@@ -80,10 +81,15 @@ pub enum Command {
 }
 
 const GUP_HELP: &str = "\
-The walk is that of Linux v5.3 (mm/gup.c); what an entry means is the plugin's. The slow path, which
-needs the VMAs, is not taken. Exit code 1 means that fewer pages were pinned than asked for.
+The walk is that of the kernel named by --gup-epoch (mm/gup.c; docs/gup.md says what differs); what an
+entry means is the plugin's, for the kernel named by --kernel. The slow path, which needs the VMAs, is not
+taken. Exit code 1 means that fewer pages were pinned than asked for.
 
-A pgmap file says which frames are device memory and, for tests, what page reference counts are:
+Examples:
+  ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
+  ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --gup-epoch 6.12 --write --flags pin,longterm
+
+A pgmap file says which frames are device memory and, for tests, what is known of pages:
   [[pgmap]]
   start = \"0x70000000\"
   end = \"0x78000000\"          # first byte above
@@ -92,9 +98,11 @@ A pgmap file says which frames are device memory and, for tests, what page refer
   [[page]]
   pfn = \"0x80001\"
   refcount = 0
+  kind = \"movable\"            # zero movable file anon-shared secretmem
   [[compound]]
   head = \"0xc0000\"
-  order = 9";
+  order = 9
+`ptwalk zone --help` shows how to have the ranges checked as a kernel would.";
 
 const VERIFY_HELP: &str = "\
 Examples:
@@ -383,9 +391,12 @@ pub struct GupArgs {
     /// Ask for pages to keep for long (FOLL_LONGTERM)
     #[arg(long)]
     pub longterm: bool,
-    /// Kernel whose GUP is modelled
+    /// More flags, by the kernel's names: write get force nofault longterm pci-p2pdma honor-numa-fault pin fast-only
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = parse_foll_flag)]
+    pub flags: Vec<FollFlags>,
+    /// Kernel whose GUP is modelled; what entries mean is said by --kernel
     #[arg(long, value_name = "VERSION", default_value = "5.3", value_parser = parse_gup_epoch)]
-    pub gup_epoch: KVersion,
+    pub gup_epoch: GupEpoch,
     /// Device ranges and page reference counts (TOML)
     #[arg(long, value_name = "FILE")]
     pub pgmap: Option<PathBuf>,
@@ -562,12 +573,25 @@ fn parse_version(text: &str) -> Result<KVersion, String> {
     Ok(version)
 }
 
-fn parse_gup_epoch(text: &str) -> Result<KVersion, String> {
-    let version = parse_version(text)?;
-    if version == ptwalk::gup::MODELLED_KERNEL {
-        return Ok(version);
-    }
-    Err(format!("GUP is modelled as of v{} only", ptwalk::gup::MODELLED_KERNEL))
+/// The kernel that was named, and how its GUP is modelled.
+#[derive(Clone, Copy, Debug)]
+pub struct GupEpoch {
+    pub kernel: KVersion,
+    pub policy: &'static Policy,
+}
+
+fn parse_gup_epoch(text: &str) -> Result<GupEpoch, String> {
+    let kernel = parse_version(text)?;
+    let oldest = Policy::ALL[0].since;
+    let policy = Policy::of(kernel).ok_or_else(|| format!("GUP is modelled from v{oldest} on"))?;
+    Ok(GupEpoch { kernel, policy })
+}
+
+fn parse_foll_flag(text: &str) -> Result<FollFlags, String> {
+    FollFlags::by_name(text).ok_or_else(|| {
+        let names = FollFlags::ALL.map(|(_, name)| name.to_ascii_lowercase().replace('_', "-"));
+        format!("expected one of {}", names.join(", "))
+    })
 }
 
 fn parse_setting(text: &str) -> Result<(Extern, i32), String> {
