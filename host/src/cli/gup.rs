@@ -26,7 +26,7 @@ pub fn run(args: &GupArgs) -> Result<Answer> {
     let named = args.flags.iter().fold(FollFlags::NONE, |all, flag| all | *flag);
     let flags = named.with(FollFlags::WRITE, args.write).with(FollFlags::LONGTERM, args.longterm);
     let zone = args.pgmap.as_deref().map(file::read).transpose()?;
-    let gup = Gup { policy: args.gup_epoch.policy, ..Gup::new(flags) };
+    let gup = Gup { policy: args.epoch.gup_epoch.policy, ..Gup::new(flags) };
     match (&args.image, args.start, args.nr) {
         (Some(image), Some(start), Some(nr)) => {
             let image = ImageArgs { image: image.clone(), base: args.base };
@@ -51,7 +51,7 @@ fn one_call(
     let mut engine = session.engine(Queries::gup(&session.geometry, gup))?;
     let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, gup, start, nr)?;
     match args.output.format() {
-        Format::Text => print_text(&outcome, &zone, session.geometry.page_shift(), args.gup_epoch.policy.name)?,
+        Format::Text => print_text(&outcome, &zone, session.geometry.page_shift(), args.epoch.gup_epoch.policy.name)?,
         Format::Csv => print_csv(&outcome.pages, &zone)?,
         format @ (Format::Json | Format::Jsonl) => {
             let mut fields = Map::new();
@@ -72,7 +72,7 @@ fn epoch_fields(args: &GupArgs, gup: &Gup) -> Map<String, Value> {
     let names: Vec<String> = gup.flags.each().map(|(_, name)| format!("FOLL_{name}")).collect();
     Map::from_iter([
         ("epoch".to_owned(), gup.policy.name.into()),
-        ("gup_kernel".to_owned(), args.gup_epoch.kernel.to_string().into()),
+        ("gup_kernel".to_owned(), args.epoch.gup_epoch.kernel.to_string().into()),
         ("flags".to_owned(), json!({ "names": names, "word": word.map(|word| hex(word.into())) })),
     ])
 }

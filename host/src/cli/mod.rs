@@ -4,6 +4,7 @@ mod args;
 mod census;
 mod dump;
 mod exit;
+mod explain;
 mod extract;
 mod generate;
 mod gup;
@@ -16,6 +17,7 @@ mod records;
 mod session;
 mod verify;
 mod walk;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Zone(args) => zone::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Gen(args) => generate::run(&args),
         Command::Verify(args) => verify::run(&args),
