@@ -3,6 +3,8 @@
 //! Every scenario runs through every engine: fused with each kernel, the sandbox, and the native build of the plugin; all
 //! must give the same. The format is explained in `tests/gup/README.md`.
 
+#[path = "gup/cli.rs"]
+mod cli;
 mod support;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ use ptwalk::number::parse_u64;
 use ptwalk::plugin;
 use ptwalk::walk::{Root, TableSet};
 use ptwalk::zone::file::ZoneFile;
-use ptwalk_abi::{Config, Extern, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
+use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
 use serde::Deserialize;
 use support::Memory;
 
@@ -95,6 +97,22 @@ impl Scenario {
         })
     }
 
+    /// Name of the plugin.
+    fn plugin(&self) -> &str {
+        "arm64"
+    }
+
+    fn geometry(&self) -> Result<Geometry, String> {
+        let plugin = plugin::load(self.plugin()).map_err(|error| error.to_string())?;
+        Compiled::geometry(&plugin, &self.config()).map_err(|error| error.to_string())
+    }
+
+    /// The tables as memory, and the address of its first byte.
+    fn bytes(&self) -> Result<(u64, Vec<u8>), String> {
+        let page_shift = self.geometry()?.page_shift();
+        Ok(self.memory(page_shift).bytes(1 << page_shift))
+    }
+
     fn memory(&self, page_shift: u32) -> Memory {
         let mut memory = Memory::default();
         for (table, entries) in &self.tables {
@@ -165,10 +183,9 @@ fn check(call: &Call, outcome: &GupOutcome, page_shift: u32) -> Result<(), Strin
 
 fn run(scenario: &Scenario) -> Result<usize, String> {
     let config = scenario.config();
-    let plugin = plugin::load("arm64").map_err(|error| error.to_string())?;
-    let geometry = Compiled::geometry(&plugin, &config).map_err(|error| error.to_string())?;
+    let geometry = scenario.geometry()?;
     let page_shift = geometry.page_shift();
-    let (base, bytes) = scenario.memory(page_shift).bytes(1 << page_shift);
+    let (base, bytes) = scenario.bytes()?;
     let image = Image::from_bytes("scenario", bytes, Some(PhysAddr(base))).map_err(|error| error.to_string())?;
     let root = Root { pa: PhysAddr(number(&scenario.root)), half: Half::Lower };
     let tables = TableSet { image: &image, geometry: &geometry, root };
