@@ -3,6 +3,8 @@
 //!
 //! The images are built here, word by word; what the program must say of them is written beside the words.
 
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/image.rs"]
 mod image;
 #[path = "cli/machine.rs"]
@@ -16,6 +18,8 @@ mod support;
 mod tables;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/zone.rs"]
+mod zone;
 
 use support::program::{self, Run};
 

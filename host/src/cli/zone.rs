@@ -87,6 +87,9 @@ fn print_text(entry: &KernelEntry, kernel: &ZoneKernel, attempts: &[Attempt]) ->
     writeln!(out, "{machine} v{version}{series}, alignment {alignment}, {holes}")?;
     let options = KOption::ALL.map(|o| format!("{o}={}", if kernel.on(o) { "y" } else { "n" }));
     writeln!(out, "{}", options.join(" "))?;
+    if let Some(why) = kernel.cannot(KOption::ZoneDevice) {
+        writeln!(out, "{why}")?;
+    }
     for attempt in attempts {
         let DevPagemap { start, end, kind, live } = attempt.driver.pgmap;
         let number = TypeNumbering::of(kernel.version).and_then(|numbering| numbering.number(kind));
@@ -137,6 +140,9 @@ fn json_of(entry: &KernelEntry, kernel: &ZoneKernel, attempts: &[Attempt]) -> Va
         "holes": if entry.holes == Holes::Kernel { "kernel" } else { "strict" },
         "config": Map::from_iter(options),
         "refused": null,
+        "cannot": Map::from_iter(KOption::ALL.into_iter().filter_map(|option| {
+            kernel.cannot(option).map(|why| (option.name().to_owned(), Value::from(why.to_string())))
+        })),
         "ranges": attempts.iter().map(|attempt| range_json(kernel, attempt)).collect::<Vec<_>>(),
     })
 }

@@ -113,7 +113,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ConfigError { option, wished, obstacle, kernel, machine } = self;
         let value = if *wished { "y" } else { "n" };
-        write!(f, "a {machine} kernel v{kernel} cannot have {option}={value}: ")?;
+        write!(f, "{machine} v{kernel} cannot have {option}={value}: ")?;
         match obstacle {
             Obstacle::Needs(needed) => write!(f, "it depends on {needed}, which is off"),
             Obstacle::Absent => f.write_str("it has no such option"),
@@ -171,6 +171,12 @@ impl ZoneKernel {
         self.on[option as usize]
     }
 
+    /// Why an option is off, where it could not be on.
+    pub fn cannot(&self, option: KOption) -> Option<ConfigError> {
+        let obstacle = self.obstacle(option)?;
+        Some(ConfigError { option, wished: true, obstacle, kernel: self.version, machine: self.machine })
+    }
+
     /// Whether `DEV_PAGEMAP_OPS` exists and is on, or is not needed any more.
     pub fn has_pagemap_ops(&self) -> bool {
         self.version >= WITHOUT_PAGEMAP_OPS || self.on(KOption::DevPagemapOps)
@@ -178,7 +184,12 @@ impl ZoneKernel {
 
     /// Why an option cannot be on, given those before it.
     fn obstacle(&self, option: KOption) -> Option<Obstacle> {
-        let needs = |needed: &[KOption]| needed.iter().find(|needed| !self.on(**needed)).map(|o| Obstacle::Needs(*o));
+        // What the machine lacks is told in place of the option that needs it.
+        let needs = |needed: &[KOption]| {
+            let needed = needed.iter().find(|needed| !self.on(**needed))?;
+            let lacks = self.obstacle(*needed).filter(|obstacle| matches!(obstacle, Obstacle::Machine(_)));
+            Some(lacks.unwrap_or(Obstacle::Needs(*needed)))
+        };
         match option {
             KOption::MemoryHotremove => {
                 let lacks = self.machine == Machine::Arm64 && self.version < ARM64_HOTREMOVE;
@@ -230,13 +241,15 @@ mod tests {
     fn arm64_has_no_device_memory_before_it_can_remove_memory() {
         for (a, b) in [(5, 2), (5, 3), (5, 6)] {
             let error = kernel(a, b, Machine::Arm64, &[(KOption::ZoneDevice, true)]).expect_err("no hot-remove");
+            assert!(matches!(error.obstacle, Obstacle::Machine(_)), "{error}");
             assert_eq!(error.option, KOption::ZoneDevice, "{error}");
             let usual = kernel(a, b, Machine::Arm64, &[]).expect("nothing is wished for");
             assert!(!usual.on(KOption::ZoneDevice) && !usual.on(KOption::DevicePrivate));
+            assert_eq!(usual.cannot(KOption::ZoneDevice), Some(error));
         }
         let text = kernel(5, 3, Machine::Arm64, &[(KOption::MemoryHotremove, true)]).expect_err("no hot-remove");
         let text = text.to_string();
-        assert!(text.starts_with("a arm64 kernel v5.3 cannot have MEMORY_HOTREMOVE=y: "), "{text}");
+        assert!(text.starts_with("arm64 v5.3 cannot have MEMORY_HOTREMOVE=y: "), "{text}");
         assert!(kernel(5, 10, Machine::Arm64, &[]).expect("possible").on(KOption::ZoneDevice));
         for machine in [Machine::X86, Machine::Ppc] {
             assert!(kernel(5, 2, machine, &[]).expect("possible").on(KOption::ZoneDevice), "{machine}");

@@ -19,9 +19,10 @@ taken. Exit code 1 means that fewer pages were pinned than asked for.
 
 Examples:
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
-  ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --gup-epoch 6.12 --write --flags pin,longterm
+  ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --gup-epoch 6.12 --flags pin
 
-A pgmap file says which frames are device memory and, for tests, what is known of pages:
+A pgmap file says which frames are device memory and, for tests, what is known of pages; `ptwalk zone --help`
+shows how to have the ranges checked as a kernel would:
   [[pgmap]]
   start = \"0x70000000\"
   end = \"0x78000000\"          # first byte above
@@ -33,8 +34,7 @@ A pgmap file says which frames are device memory and, for tests, what is known o
   kind = \"movable\"            # zero movable file anon-shared secretmem
   [[compound]]
   head = \"0xc0000\"
-  order = 9
-`ptwalk zone --help` shows how to have the ranges checked as a kernel would.";
+  order = 9";
 
 #[derive(Debug, Args)]
 pub struct GupArgs {
