@@ -25,11 +25,22 @@ pub fn arm64(config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {
     plugin::admit("arm64", &plugin::load("arm64")?, config)
 }
 
-/// Every engine that can answer for arm64 under a configuration: fused with each kernel that this processor has, where
-/// the plugin is verified for it; the sandbox, batched and per call; the plugin crate compiled in.
+/// Every engine that can answer for arm64 under a configuration.
 pub fn engines(config: &Config, queries: &Queries) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    engines_of("arm64", Arm64(*config), config, queries)
+}
+
+/// Every engine that can answer for an embedded plugin under a configuration: fused with each kernel that this processor
+/// has, where the plugin is verified for it; the sandbox, batched and per call; the plugin crate compiled in.
+pub fn engines_of<A: Arch + 'static>(
+    name: &str,
+    native: A,
+    config: &Config,
+    queries: &Queries,
+) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    let plugin = plugin::load(name)?;
     let mut engines: Vec<Named> = Vec::new();
-    match arm64(config) {
+    match plugin::admit(name, &plugin, config) {
         Ok(verified) => {
             let vector = [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available());
             for kernels in vector.map(Kernels::Only).chain([Kernels::Scalar]) {
@@ -40,11 +51,11 @@ pub fn engines(config: &Config, queries: &Queries) -> Result<Vec<Named>, Box<dyn
         Err(LoadError::Refused { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let compiled = Compiled::unverified(plugin::load("arm64")?, config, queries.clone())?;
+    let compiled = Compiled::unverified(plugin, config, queries.clone())?;
     for mode in [Mode::Batched, Mode::PerCall] {
         engines.push((format!("sandbox {mode:?}"), Box::new(compiled.instantiate(mode)?)));
     }
-    engines.push(("native".to_owned(), Box::new(Native::new(Arm64(*config), queries.clone()))));
+    engines.push(("native".to_owned(), Box::new(Native::new(native, queries.clone()))));
     Ok(engines)
 }
 

@@ -1,6 +1,7 @@
 //! Arguments, dispatch and exit codes.
 
 mod args;
+mod bench;
 mod census;
 mod dump;
 mod exit;
@@ -37,6 +38,7 @@ pub fn run() -> ExitCode {
         Command::Census(args) => census::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Zone(args) => zone::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Gen(args) => generate::run(&args),
         Command::Verify(args) => verify::run(&args),

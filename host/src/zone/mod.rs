@@ -65,7 +65,9 @@ pub struct Zone {
     /// later range took are gone from here.
     by_start: BTreeMap<PhysAddr, (PhysAddr, PgmapId)>,
     pgmap_refs: Vec<u64>,
-    page_refs: HashMap<Pfn, i64>,
+    /// GUP looks a page up here for every page that it pins: a hash that is quick, and seeded, because frames come from
+    /// strangers.
+    page_refs: HashMap<Pfn, i64, foldhash::fast::RandomState>,
     page_kinds: HashMap<Pfn, PageKind>,
     /// Pins of large pages, by head, which references do not tell.
     pins: HashMap<Pfn, i64>,
@@ -272,12 +274,12 @@ impl Zone {
 
     /// `try_get_compound_head`: adds `count` references to a head that has any, and says whether it did.
     pub fn try_get(&mut self, head: Pfn, count: i64) -> bool {
-        let refcount = self.refcount(head);
-        if refcount <= 0 {
-            return false;
+        let refcount = self.page_refs.entry(head).or_insert(1);
+        let any = *refcount > 0;
+        if any {
+            *refcount = refcount.saturating_add(count);
         }
-        self.page_refs.insert(head, refcount.saturating_add(count));
-        true
+        any
     }
 
     /// `get_page`: adds a reference to a head whatever its count.

@@ -7,10 +7,11 @@ use ptwalk_abi::Helper;
 
 use super::*;
 
-mod arm64;
 mod axioms;
 mod misc;
+mod shipped;
 mod thread;
+mod x86;
 
 fn repository() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
