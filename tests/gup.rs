@@ -19,6 +19,7 @@ use ptwalk::plugin;
 use ptwalk::walk::{Root, TableSet};
 use ptwalk::zone::file::ZoneFile;
 use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
+use ptwalk_x86::X86;
 use serde::Deserialize;
 use support::Memory;
 
@@ -26,6 +27,9 @@ use support::Memory;
 #[serde(deny_unknown_fields)]
 struct Scenario {
     title: String,
+    /// Name of the plugin.
+    #[serde(default = "arm64")]
+    arch: String,
     kernel: String,
     config: BTreeMap<String, i32>,
     root: String,
@@ -77,6 +81,10 @@ struct StopExpected {
     level: Option<String>,
 }
 
+fn arm64() -> String {
+    "arm64".to_owned()
+}
+
 fn number(text: &str) -> u64 {
     parse_u64(text).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -97,13 +105,8 @@ impl Scenario {
         })
     }
 
-    /// Name of the plugin.
-    fn plugin(&self) -> &str {
-        "arm64"
-    }
-
     fn geometry(&self) -> Result<Geometry, String> {
-        let plugin = plugin::load(self.plugin()).map_err(|error| error.to_string())?;
+        let plugin = plugin::load(&self.arch).map_err(|error| error.to_string())?;
         Compiled::geometry(&plugin, &self.config()).map_err(|error| error.to_string())
     }
 
@@ -181,6 +184,14 @@ fn check(call: &Call, outcome: &GupOutcome, page_shift: u32) -> Result<(), Strin
     Ok(())
 }
 
+fn engines(arch: &str, config: &Config, queries: &Queries) -> Result<Vec<support::Named>, Box<dyn std::error::Error>> {
+    match arch {
+        "arm64" => support::engines(config, queries),
+        "x86" => support::engines_of("x86", X86(*config), config, queries),
+        _ => Err(format!("no native build of {arch}").into()),
+    }
+}
+
 fn run(scenario: &Scenario) -> Result<usize, String> {
     let config = scenario.config();
     let geometry = scenario.geometry()?;
@@ -198,7 +209,7 @@ fn run(scenario: &Scenario) -> Result<usize, String> {
         let at = match known {
             Some(at) => at,
             None => {
-                let engines = support::engines(&config, &queries).map_err(|error| error.to_string())?;
+                let engines = engines(&scenario.arch, &config, &queries).map_err(|error| error.to_string())?;
                 made.push((queries, engines));
                 made.len() - 1
             }
@@ -243,7 +254,7 @@ fn scenarios() -> Vec<PathBuf> {
 #[test]
 fn every_scenario_gives_what_its_file_says_in_every_engine() {
     let files = scenarios();
-    assert!(files.len() >= 39, "S1 to S13, S15, S19, S20 and ours are {} files", files.len());
+    assert!(files.len() >= 43, "S1 to S15, S19, S20 and ours are {} files", files.len());
     let mut failures = Vec::new();
     let mut runs = 0;
     for path in &files {

@@ -53,7 +53,10 @@ fn each_range_is_registered_or_refused_as_its_kernel_does() {
     assert_eq!(v5_2["ranges"][3]["aligned"], json!({ "start": "0x160000000", "end": "0x170000000" }));
     assert_eq!(v5_2["ranges"][0]["type_number"], 3);
     let predicates = &v5_2["ranges"][3]["predicates"];
-    assert_eq!((&predicates["is_pci_p2pdma_page"], &predicates["is_device_private_page"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&predicates["is_pci_p2pdma_page"], &predicates["is_device_private_page"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(v5_3["ranges"][0]["predicates"].get("is_device_public_page"), None, "v5.3 has none");
 }
 
@@ -93,9 +96,8 @@ fn arm64_v5_3_cannot_have_device_memory() {
 #[test]
 fn gup_takes_ranges_as_the_kernel_of_the_file_registers_them() {
     let files = Files::new();
-    let range = |start: &str| {
-        format!("[zone]\n[[pgmap]]\nstart = \"{start}\"\nend = \"0x78000000\"\ntype = \"fs-dax\"\n")
-    };
+    let range =
+        |start: &str| format!("[zone]\n[[pgmap]]\nstart = \"{start}\"\nend = \"0x78000000\"\ntype = \"fs-dax\"\n");
     let image = files.user();
     let gup = |file: &str| ptwalk(&["gup", &image, crate::image::DEVICE, "1", "--root", "0x1000", "--pgmap", file]);
     gup(&files.write("good.toml", range("0x70000000").as_bytes())).exits(0);

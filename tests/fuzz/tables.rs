@@ -321,9 +321,10 @@ fn walks_are_the_same_in_every_engine() {
 fn request(random: &mut Random) -> Gup {
     let policy = random.pick(&Policy::ALL);
     let accepted = |flag: &FollFlags| policy.flags.word(*flag).is_ok();
-    let flags = FollFlags::ALL.into_iter().map(|(flag, _)| flag).fold(FollFlags::NONE, |flags, flag| {
-        flags.with(flag, random.one_in(if accepted(&flag) { 2 } else { 100 }))
-    });
+    let flags = FollFlags::ALL
+        .into_iter()
+        .map(|(flag, _)| flag)
+        .fold(FollFlags::NONE, |flags, flag| flags.with(flag, random.one_in(if accepted(&flag) { 2 } else { 100 })));
     Gup { policy, ..Gup::new(flags) }
 }
 

@@ -55,7 +55,7 @@ fn arguments(scenario: &Scenario, files: &Files, call: &Call, epoch: &str) -> Ve
     let mut option = |name: &str, value: String| args.extend([format!("--{name}"), value]);
     option("base", format!("{:#x}", files.base));
     option("root", scenario.root.clone());
-    option("plugin", scenario.plugin().to_owned());
+    option("plugin", scenario.arch.clone());
     option("kernel", scenario.kernel.clone());
     option("config", config.join(","));
     option("gup-epoch", epoch.to_owned());
@@ -63,7 +63,12 @@ fn arguments(scenario: &Scenario, files: &Files, call: &Call, epoch: &str) -> Ve
     if !call.flags.is_empty() {
         option("flags", call.flags.join(","));
     }
-    args.extend([("--write", call.write), ("--longterm", call.longterm)].into_iter().filter(|(_, on)| *on).map(|(f, _)| f.to_owned()));
+    args.extend(
+        [("--write", call.write), ("--longterm", call.longterm)]
+            .into_iter()
+            .filter(|(_, on)| *on)
+            .map(|(f, _)| f.to_owned()),
+    );
     args
 }
 

@@ -5,8 +5,8 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use ptwalk::engine::{Queries, Wanted};
-use ptwalk::gup::{AccessOk, FollFlags, Gup, GupOutcome, PinnedPage, Stop, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::errno::Errno;
+use ptwalk::gup::{AccessOk, FollFlags, Gup, GupOutcome, PinnedPage, Stop, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::sample;
 use ptwalk::walk::census::Census;
 use ptwalk::walk::{Event, walk_map};

@@ -373,7 +373,8 @@ impl Query {
             let ordinary = !Condition::any(Facts::SPECIAL);
             let known = if policy.devmap { Condition::any(Facts::DEVMAP).or(ordinary) } else { ordinary };
             let shown = query.asked().and(Facts::DEVMAP.or(Facts::WRITE));
-            query.scan = Scan { keep: usable.and(known), until: true, frame: Helper::find(level, Op::Pfn), shown, layout };
+            query.scan =
+                Scan { keep: usable.and(known), until: true, frame: Helper::find(level, Op::Pfn), shown, layout };
             return query;
         }
         let huge = policy.level(level).huge;

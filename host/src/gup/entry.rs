@@ -39,8 +39,8 @@ pub(super) struct Refused {
 pub(super) fn range(tables: &TableSet<'_>, gup: &Gup, start: VirtAddr, nr: i64) -> Result<VaRange, Refused> {
     let policy = gup.policy;
     let fast_only_function = policy.fast_only_is_a_function && gup.flags.has(FollFlags::FAST_ONLY);
-    // `__get_user_pages_fast` and `get_user_pages_fast_only` return 0 where the other returns an error.
-    let error = |errno| (!gup.flags.has(FollFlags::FAST_ONLY)).then_some(errno);
+    let hidden = policy.fast_only_hides_errors && gup.flags.has(FollFlags::FAST_ONLY);
+    let error = |errno| (!hidden).then_some(errno);
     let known = if fast_only_function {
         [FollFlags::WRITE | FollFlags::FAST_ONLY, FollFlags::FAST_ONLY].contains(&gup.flags)
     } else {

@@ -44,6 +44,9 @@ pub struct Policy {
     pub flags: Numbering,
     /// `FAST_ONLY` is no flag but the function `__get_user_pages_fast`, which knows writing and nothing else.
     pub fast_only_is_a_function: bool,
+    /// `FAST_ONLY` returns 0 pages where there would be an error: `__get_user_pages_fast` of v5.3, and (from memory)
+    /// `get_user_pages_fast_only` until it came to pass on what the common function returns, as v6.6 does.
+    pub fast_only_hides_errors: bool,
     /// A range that wraps gives `-EOVERFLOW`, and no longer 0 pages.
     pub overflow_is_an_error: bool,
     /// The end is compared with `TASK_SIZE_MAX`.
@@ -129,6 +132,7 @@ impl Policy {
         read: "v5.3.1",
         flags: V5_3_FLAGS,
         fast_only_is_a_function: true,
+        fast_only_hides_errors: true,
         overflow_is_an_error: false,
         checks_task_size: false,
         asks_access_ok: true,
@@ -194,6 +198,7 @@ impl Policy {
         name: "6.6",
         read: "v6.6.17",
         flags: V6_6_FLAGS,
+        fast_only_hides_errors: false,
         overflow_is_an_error: true,
         checks_task_size: true,
         pud: rule(true, Facts::HUGE.or(Facts::DEVMAP)),

@@ -200,9 +200,8 @@ impl ZoneKernel {
                 let symbol = self.version >= PTE_DEVMAP_SYMBOL || self.series;
                 let lacks = self.machine == Machine::Arm64 && !symbol;
                 let machine = lacks.then_some(Obstacle::Machine("ARCH_HAS_ZONE_DEVICE"));
-                machine.or_else(|| {
-                    needs(&[KOption::MemoryHotplug, KOption::MemoryHotremove, KOption::SparsememVmemmap])
-                })
+                machine
+                    .or_else(|| needs(&[KOption::MemoryHotplug, KOption::MemoryHotremove, KOption::SparsememVmemmap]))
             }
             KOption::DevicePublic if self.version >= KVersion::new(5, 3, 0) => Some(Obstacle::Absent),
             KOption::DevicePrivate | KOption::DevicePublic | KOption::PciP2pdma => needs(&[KOption::ZoneDevice]),
@@ -263,7 +262,11 @@ mod tests {
         for (b, wished, obstacle) in [
             (3, vec![(ZoneDevice, false), (DevicePrivate, true)], Obstacle::Needs(ZoneDevice)),
             (3, vec![(ZoneDevice, false), (PciP2pdma, true)], Obstacle::Needs(ZoneDevice)),
-            (3, vec![(KOption::SparsememVmemmap, false), (ZoneDevice, true)], Obstacle::Needs(KOption::SparsememVmemmap)),
+            (
+                3,
+                vec![(KOption::SparsememVmemmap, false), (ZoneDevice, true)],
+                Obstacle::Needs(KOption::SparsememVmemmap),
+            ),
             (3, vec![(DevicePublic, true)], Obstacle::Absent),
             (3, vec![(DevPagemapOps, false)], Obstacle::SelectedBy(DevicePrivate)),
             (3, vec![(DevicePrivate, false), (DevPagemapOps, false)], Obstacle::SelectedBy(FsDax)),

@@ -5,8 +5,8 @@
 
 use ptwalk_abi::KVersion;
 
-use super::PgmapType;
 use super::config::{KOption, WITHOUT_PAGEMAP_OPS, ZoneKernel};
+use super::{PgmapType, TypeNumbering};
 
 /// A predicate on pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,7 @@ enum Rules {
 
 impl Predicate {
     /// Every predicate.
-    pub const ALL: [Predicate; 4] =
-        [Predicate::Private, Predicate::Public, Predicate::PciP2pdma, Predicate::Coherent];
+    pub const ALL: [Predicate; 4] = [Predicate::Private, Predicate::Public, Predicate::PciP2pdma, Predicate::Coherent];
 
     /// The kernel's name.
     pub const fn name(self) -> &'static str {
@@ -76,8 +75,9 @@ impl Predicate {
     }
 
     /// What a kernel answers of a page: `page` is the type of its pgmap where it lies in ZONE_DEVICE. `None` where the
-    /// kernel has no such predicate.
+    /// kernel has no such predicate, or no such type.
     pub fn of(self, kernel: &ZoneKernel, page: Option<PgmapType>) -> Option<bool> {
+        TypeNumbering::of(kernel.version)?.number(self.kind())?;
         let options = self.options(rules(kernel))?;
         Some(is_zone_device_page(kernel, page) && options.iter().all(|o| kernel.on(*o)) && page == Some(self.kind()))
     }
@@ -150,7 +150,9 @@ mod tests {
             });
             assert_eq!(found, expected, "{} with OPS {ops}, {own} {own_on}", predicate.name());
         }
-        for (a, b, series, expected) in [(5, 2, false, None), (5, 3, false, None), (6, 14, false, YES)] {
+        for (a, b, series, expected) in
+            [(5, 2, false, None), (5, 3, false, None), (5, 18, false, None), (6, 14, false, YES)]
+        {
             let kernel = kernel(a, b, series, &[ZoneDevice]).expect("possible");
             assert_eq!(P::Coherent.of(&kernel, Some(PgmapType::Coherent)), expected, "v{a}.{b}");
         }
@@ -170,7 +172,9 @@ mod tests {
     fn no_predicate_holds_of_anything_else() {
         let options = [ZoneDevice, DevicePrivate, DevicePublic, PciP2pdma, FsDax];
         let mut kernels = 0;
-        for (a, b, series) in [(5, 2, false), (5, 2, true), (5, 3, false), (5, 10, false), (6, 1, false), (6, 14, false)] {
+        for (a, b, series) in
+            [(5, 2, false), (5, 2, true), (5, 3, false), (5, 10, false), (6, 1, false), (6, 14, false)]
+        {
             for set in 0u32..1 << options.len() {
                 let on: Vec<KOption> = (0..).zip(options).filter(|(i, _)| set >> i & 1 != 0).map(|(_, o)| o).collect();
                 let Ok(kernel) = kernel(a, b, series, &on) else { continue };

@@ -15,10 +15,10 @@ pub enum Machine {
     #[serde(rename = "arm64")]
     Arm64,
     /// x86_64.
-    #[serde(rename = "x86_64")]
+    #[serde(rename = "x86_64", alias = "x86")]
     X86,
     /// ppc64, book3s.
-    #[serde(rename = "ppc64")]
+    #[serde(rename = "ppc64", alias = "ppc")]
     Ppc,
 }
 
@@ -26,7 +26,7 @@ impl Machine {
     /// Every machine.
     pub const ALL: [Machine; 3] = [Machine::Arm64, Machine::X86, Machine::Ppc];
 
-    /// The name, which is that of its plugin.
+    /// The name in files and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Machine::Arm64 => "arm64",

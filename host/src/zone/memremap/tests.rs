@@ -91,7 +91,10 @@ fn checks_come_in_the_order_of_the_kernel() {
         let mixed = refused(&mut host, &range(5 * M, 7 * M));
         assert_eq!(mixed, Refusal::Ram { ram: span(6 * M, 64 * M), whole: false });
         let whole = refused(&mut host, &range(8 * M, 10 * M));
-        assert_eq!((whole, whole.errno()), (Refusal::Ram { ram: span(6 * M, 64 * M), whole: true }, Some(Errno::Enxio)));
+        assert_eq!(
+            (whole, whole.errno()),
+            (Refusal::Ram { ram: span(6 * M, 64 * M), whole: true }, Some(Errno::Enxio))
+        );
     }
 }
 
