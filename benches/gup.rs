@@ -12,23 +12,23 @@ use ptwalk::bench::native::NativeGup;
 use ptwalk::bench::tables::{Shape, Tables, zone};
 use ptwalk::bench::{SEED, machine};
 use ptwalk::engine::{Engine, Queries};
-use ptwalk::gup::{FollFlags, GupOutcome, StopReason, get_user_pages_fast};
+use ptwalk::gup::{FollFlags, Gup, GupOutcome, StopReason, get_user_pages_fast};
 use ptwalk::zone::Zone;
 use ptwalk_abi::VirtAddr;
 
 /// Pages of the request.
 const PAGES: i64 = 1 << 20;
 
-const FLAGS: FollFlags = FollFlags { write: true, longterm: false };
+const GUP: Gup = Gup::new(FollFlags::WRITE);
 
 fn gup<E: Engine>(engine: &mut E, tables: &Tables, zone: &mut Zone) -> GupOutcome {
-    get_user_pages_fast(engine, &tables.set(), zone, VirtAddr(0), PAGES, FLAGS).expect("arm64 does not fail")
+    get_user_pages_fast(engine, &tables.set(), zone, &GUP, VirtAddr(0), PAGES).expect("arm64 does not fail")
 }
 
 fn bench_gup(criterion: &mut Criterion) {
     let plugin = arm64().expect("arm64 is verified");
     let tables = Tables::new(Shape::Pinnable, PAGES.unsigned_abs(), SEED, *plugin.geometry()).expect("8 MiB");
-    let queries = Queries::gup(plugin.geometry(), FLAGS.write);
+    let queries = Queries::gup(plugin.geometry(), &GUP);
     let mut native = NativeGup::new(queries.clone());
     let expected = gup(&mut native, &tables, &mut zone());
     assert_eq!((expected.pages.len() as i64, expected.stop.reason), (PAGES, StopReason::Complete));

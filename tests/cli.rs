@@ -5,6 +5,8 @@
 
 #[path = "cli/dump.rs"]
 mod dump;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/image.rs"]
 mod image;
 #[path = "cli/machine.rs"]
@@ -18,6 +20,8 @@ mod support;
 mod tables;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/zone.rs"]
+mod zone;
 
 use support::program::{self, Run};
 

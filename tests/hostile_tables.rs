@@ -9,7 +9,7 @@ use Extern::{CPU_BIG_ENDIAN, LINUX_VERSION_CODE, PA_BITS, PAGE_SHIFT, VA_BITS};
 use Level::{P4d, Pgd, Pmd, Pte, Pud};
 use ptwalk::engine::sandbox::{Compiled, Sandbox};
 use ptwalk::engine::{Queries, Wanted};
-use ptwalk::gup::{FollFlags, GupOutcome, StopReason, get_user_pages_fast, put_pages};
+use ptwalk::gup::{FollFlags, Gup, GupOutcome, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::image::Image;
 use ptwalk::plugin;
 use ptwalk::probe::Probe;
@@ -83,10 +83,10 @@ impl Space {
     }
 
     fn gup(&self, start: u64, nr: i64) -> Result<GupOutcome, Failure> {
-        let mut engine = support::sandbox(&self.config, Queries::gup(&self.geometry, false))?;
+        let mut engine = support::sandbox(&self.config, Queries::gup(&self.geometry, &Gup::new(FollFlags::NONE)))?;
         let mut zone = Zone::default();
-        let flags = FollFlags::default();
-        Ok(get_user_pages_fast(&mut engine, &self.tables(), &mut zone, VirtAddr(start), nr, flags)?)
+        let gup = Gup::new(FollFlags::NONE);
+        Ok(get_user_pages_fast(&mut engine, &self.tables(), &mut zone, &gup, VirtAddr(start), nr)?)
     }
 }
 
@@ -342,11 +342,11 @@ fn what_a_huge_leaf_takes_is_given_back() -> Result<(), Failure> {
         (0x4000, PAGE | 0x4020_5000),
     ]);
     let space = Space::lower(&memory)?;
-    let mut engine = support::sandbox(&space.config, Queries::gup(&space.geometry, false))?;
+    let mut engine = support::sandbox(&space.config, Queries::gup(&space.geometry, &Gup::new(FollFlags::NONE)))?;
     let mut zone = Zone::default();
     for (start, pages) in [(0, 512), (0x20_0000, 1), (0x5000, 2)] {
-        let (start, flags) = (VirtAddr(start), FollFlags::default());
-        let outcome = get_user_pages_fast(&mut engine, &space.tables(), &mut zone, start, pages, flags)?;
+        let (start, gup) = (VirtAddr(start), Gup::new(FollFlags::NONE));
+        let outcome = get_user_pages_fast(&mut engine, &space.tables(), &mut zone, &gup, start, pages)?;
         assert_eq!(outcome.stop.reason, StopReason::Complete, "{start}");
         put_pages(&mut zone, &outcome.pages);
         for pfn in (0x4_0200..0x4_0400).map(Pfn) {

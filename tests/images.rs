@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ptwalk::engine::sandbox::Compiled;
 use ptwalk::engine::{Fused, Queries, Wanted};
 use ptwalk::extract::Found;
-use ptwalk::gup::{FollFlags, StopReason, get_user_pages_fast};
+use ptwalk::gup::{FollFlags, Gup, StopReason, get_user_pages_fast};
 use ptwalk::image::ptimg::{TableInfo, Writer, settings};
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
@@ -231,10 +231,10 @@ fn gup_finds_the_device_ranges_of_the_header() -> Result<(), Failure> {
     let all_devices = Params { holes: Ppm(0), devmap: Ppm(Ppm::ONE), ..params(4 * M, 4096) };
     generate(&Config::DEFAULT, &all_devices, &path)?;
     let opened = Opened::open(&path)?;
-    let mut engine = opened.engine(Queries::gup(&opened.geometry, true))?;
-    let flags = FollFlags { write: true, longterm: false };
+    let gup = Gup::new(FollFlags::WRITE);
+    let mut engine = opened.engine(Queries::gup(&opened.geometry, &gup))?;
     let (tables, mut zone) = (opened.tables(opened.roots[0]), opened.image.zone());
-    let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, VirtAddr(0), 1024, flags)?;
+    let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, &gup, VirtAddr(0), 1024)?;
     assert_eq!((outcome.pages.len(), outcome.stop.reason), (1024, StopReason::Complete));
     assert!(outcome.pages.iter().all(|page| page.pgmap.is_some()));
     Ok(())

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ptwalk::engine::Engine;
 use ptwalk::engine::sandbox::Compiled;
 use ptwalk::engine::{Fused, Queries, Wanted};
-use ptwalk::gup::{FollFlags, StopReason, get_user_pages_fast};
+use ptwalk::gup::{FollFlags, Gup, StopReason, get_user_pages_fast};
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::Probe;
@@ -322,7 +322,7 @@ fn gup_through_the_4k_devmap_region_needs_the_pgmap() -> Result<(), Failure> {
     let (start, end) = (hex(&region[2])?, hex(&region[3])?);
     let nr = i64::try_from((end - start) >> 12)?;
     let tables = dump.tables(dump.user);
-    let mut engine = dump.engine(Queries::gup(&dump.geometry, false))?;
+    let mut engine = dump.engine(Queries::gup(&dump.geometry, &Gup::new(FollFlags::NONE)))?;
 
     let mut zone = Zone::default();
     zone.register(DevPagemap {
@@ -331,13 +331,13 @@ fn gup_through_the_4k_devmap_region_needs_the_pgmap() -> Result<(), Failure> {
         kind: PgmapType::FsDax,
         live: true,
     })?;
-    let flags = FollFlags::default();
-    let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, VirtAddr(start), nr, flags)?;
+    let gup = Gup::new(FollFlags::NONE);
+    let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, &gup, VirtAddr(start), nr)?;
     assert_eq!(outcome.stop.reason, StopReason::Complete);
     assert_eq!(outcome.pages.len() as i64, nr);
     assert!(outcome.pages.iter().all(|page| page.pgmap.is_some()), "every page is device memory");
 
-    let outcome = get_user_pages_fast(&mut engine, &tables, &mut Zone::default(), VirtAddr(start), nr, flags)?;
+    let outcome = get_user_pages_fast(&mut engine, &tables, &mut Zone::default(), &gup, VirtAddr(start), nr)?;
     assert_eq!((outcome.pages.len(), outcome.stop.reason), (0, StopReason::NoPgmap));
     assert_eq!(outcome.stop.va, VirtAddr(start));
     println!("arm64-6.12: {nr} device pages with the range registered, 0 without");

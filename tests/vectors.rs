@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
 use ptwalk::engine::{Engine, EngineError, Queries, Record, Run, Wanted};
+use ptwalk::gup::{FollFlags, Gup};
 use ptwalk::plugin;
 use ptwalk_abi::{Arch, Config, Extern, Geometry, GeometryError, Kconfig};
 use ptwalk_arm64::Arm64;
@@ -31,7 +32,8 @@ fn native_geometry(cpu: &impl Arch, config: Config) -> Result<Geometry, Geometry
 
 /// Every list of queries of a configuration: a walk's, and GUP's for reading and for writing.
 fn queries(geometry: &Geometry) -> [Queries; 3] {
-    [Queries::walk(geometry, &Wanted::ALL), Queries::gup(geometry, false), Queries::gup(geometry, true)]
+    let gup = |flags| Queries::gup(geometry, &Gup::new(flags));
+    [Queries::walk(geometry, &Wanted::ALL), gup(FollFlags::NONE), gup(FollFlags::WRITE)]
 }
 
 fn wrong_rows(sandbox: &mut Sandbox, rows: &[Row<'_>]) -> Vec<String> {

@@ -5,7 +5,7 @@ mod support;
 
 use ptwalk::audit;
 use ptwalk::engine::{Engine, Fused, Queries, Wanted};
-use ptwalk::gup::{FollFlags, get_user_pages_fast};
+use ptwalk::gup::{FollFlags, Gup, get_user_pages_fast};
 use ptwalk::image::Image;
 use ptwalk::plugin;
 use ptwalk::probe::Probe;
@@ -264,10 +264,10 @@ fn gup_takes_a_table_marked_as_device_memory_for_a_huge_page() -> Outcome {
     for (pmd, pages) in [(0x6000 | TABLE | 1 << 58, 0), (0x6000 | TABLE, 1)] {
         let tables = isolated().store(0x5000, 0, pmd).store(0x6000, 0, 0x7000 | TABLE);
         let opened = Opened::new(tables.image("", 0x3000, 0)?, Some((5, 3)))?;
-        let mut engine = opened.engine(Queries::gup(&opened.geometry, false))?;
+        let gup = Gup::new(FollFlags::NONE);
+        let mut engine = opened.engine(Queries::gup(&opened.geometry, &gup))?;
         let tables = opened.tables(Half::Lower);
-        let flags = FollFlags::default();
-        let outcome = get_user_pages_fast(&mut engine, &tables, &mut Zone::default(), VirtAddr(0), 1, flags)?;
+        let outcome = get_user_pages_fast(&mut engine, &tables, &mut Zone::default(), &gup, VirtAddr(0), 1)?;
         assert_eq!(outcome.pages.len(), pages, "{pmd:#x}");
     }
     Ok(())

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod bench;
 pub mod engine;
+pub mod errno;
 pub mod extract;
 pub mod gup;
 pub mod image;

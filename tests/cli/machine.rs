@@ -259,11 +259,15 @@ fn gup_has_the_keys_of_the_contract() {
         ("pages", List),
         ("stop", Object),
         ("epoch", Text),
+        ("gup_kernel", Text),
+        ("flags", Object),
         ("complete", Bool),
     ];
+    let with_errno = |kind| [&fields[..], &[("errno", kind)]].concat();
     let run = ptwalk(&["gup", &image, DEVICE, "1", "--root", ROOT, "--pgmap", &pgmap, "--json"]).exits(0);
     let document = run.document();
-    has_exactly(&document, &fields);
+    has_exactly(&document, &with_errno(Null));
+    has_exactly(&document["flags"], &[("names", List), ("word", Hex)]);
     let page = &document["pages"][0];
     has_exactly(page, &[("va", Hex), ("pfn", Hex), ("level", Text), ("devmap", Bool), ("pgmap", Text)]);
     assert_eq!((&page["pfn"], &page["devmap"], &page["pgmap"]), (&"0x70000".into(), &true.into(), &"fs-dax".into()));
@@ -285,7 +289,7 @@ fn gup_has_the_keys_of_the_contract() {
         args.extend(Some(flag).filter(|flag| !flag.is_empty()));
         let lines = ptwalk(&args).exits(1).lines();
         assert_eq!(lines.len(), 1, "{va}: one document on one line");
-        has_exactly(&lines[0], &fields);
+        has_exactly(&lines[0], &with_errno(if va == NOWHERE { Text } else { Null }));
         let reason = if va == SWAPPED { "not_present" } else { reason };
         let stop = &lines[0]["stop"];
         let found = (lines[0]["pinned"].as_u64(), stop["reason"].as_str(), stop["level"].as_str());

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ptwalk::engine::{Engine, Queries, Wanted};
-use ptwalk::gup::{FollFlags, GupOutcome, get_user_pages_fast, put_pages};
+use ptwalk::gup::{FollFlags, Gup, GupOutcome, Policy, get_user_pages_fast, put_pages};
 use ptwalk::image::Image;
 use ptwalk::walk::{Event, Passed, Root, TableSet, WalkError, walk_map};
-use ptwalk::zone::{DevPagemap, PgmapType, Zone};
+use ptwalk::zone::{DevPagemap, PageKind, PgmapType, Zone};
 use ptwalk_abi::{
     Config, Extern, Geometry, GeometryError, Half, KVersion, Kconfig, Level, Pfn, PhysAddr, VaRange, VirtAddr,
 };
@@ -199,13 +199,17 @@ fn zone(random: &mut Random, space: &Space, page_shift: u32) -> Result<Zone, Fai
         let anywhere = random.below(FRAMES);
         let start = random.pick(&[0, FRAMES / 2, anywhere]);
         let end = start + 1 + random.below(FRAMES / 2);
-        let kind = random.pick(&[PgmapType::FsDax, PgmapType::DevDax, PgmapType::Private]);
+        let kind = random.pick(&[PgmapType::FsDax, PgmapType::FsDax, PgmapType::PciP2pdma, PgmapType::Coherent]);
         let (start, end) = (PhysAddr(start << page_shift), PhysAddr(end << page_shift));
         // Those that overlap an earlier one are refused, and so are the compound pages below.
         drop(zone.register(DevPagemap { start, end, kind, live: !random.one_in(4) }));
     }
     for _ in 0..random.below(12) {
         zone.set_refcount(Pfn(random.below(FRAMES)), random.pick(&[0, -1, 1, 2, i64::MAX, i64::MIN]));
+    }
+    for _ in 0..random.pick(&[0, 0, 12]) {
+        let kinds = [PageKind::Zero, PageKind::Movable, PageKind::File, PageKind::AnonShared, PageKind::Secretmem];
+        zone.set_kind(Pfn(random.below(FRAMES)), random.pick(&kinds));
     }
     for _ in 0..random.below(4) {
         let order = u32::try_from(random.below(10))?;
@@ -230,10 +234,10 @@ fn gup(
     engine: &mut impl Engine,
     tables: &TableSet<'_>,
     zone: &Zone,
-    (start, nr, flags): (VirtAddr, i64, FollFlags),
+    (start, nr, request): (VirtAddr, i64, &Gup),
 ) -> Result<(GupOutcome, References), Failure> {
     let mut after = zone.clone();
-    let outcome = get_user_pages_fast(engine, tables, &mut after, start, nr, flags)?;
+    let outcome = get_user_pages_fast(engine, tables, &mut after, request, start, nr)?;
     if let Some((id, _)) = after.pgmaps().find(|(id, _)| after.pgmap_refs(*id) != 0) {
         return Err(format!("a pgmap keeps {} references: {outcome:x?}", after.pgmap_refs(id)).into());
     }
@@ -257,6 +261,9 @@ fn gup(
         let extreme = count.unsigned_abs() > 1 << 62;
         !extreme && back.get(head) != Some(count)
     });
+    if let Some(page) = outcome.pages.iter().find(|page| after.pins(page.head) != 0) {
+        return Err(format!("frame {} keeps {} pins: {outcome:x?}", page.head, after.pins(page.head)).into());
+    }
     match kept {
         Some((head, count)) => {
             Err(format!("frame {head:#x} had {count} references, now {:?}: {outcome:x?}", back.get(head)).into())
@@ -310,14 +317,25 @@ fn walks_are_the_same_in_every_engine() {
     });
 }
 
+/// A request of any kernel, mostly with flags that it accepts.
+fn request(random: &mut Random) -> Gup {
+    let policy = random.pick(&Policy::ALL);
+    let accepted = |flag: &FollFlags| policy.flags.word(*flag).is_ok();
+    let flags = FollFlags::ALL
+        .into_iter()
+        .map(|(flag, _)| flag)
+        .fold(FollFlags::NONE, |flags, flag| flags.with(flag, random.one_in(if accepted(&flag) { 2 } else { 100 })));
+    Gup { policy, ..Gup::new(flags) }
+}
+
 #[test]
 fn gup_is_the_same_in_every_engine() {
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     let mut device_leaves = 0;
     rounds("gup", |random| {
         let (config, geometry) = shape(random)?;
-        let flags = FollFlags { write: random.one_in(2), longterm: random.one_in(4) };
-        let mut engines = engines(&config, &Queries::gup(&geometry, flags.write))?;
+        let gup_of = request(random);
+        let mut engines = engines(&config, &Queries::gup(&geometry, &gup_of))?;
         let mut walker = Native::new(Arm64(config), Queries::walk(&geometry, &Wanted::ALL));
         let mut pages = 0;
         for _ in 0..IMAGES_PER_CONFIG {
@@ -338,7 +356,7 @@ fn gup_is_the_same_in_every_engine() {
                 }
             }
             let nr = random.pick(&[-1, 0, 1, 2, 17, 512, 3000, i64::MAX]);
-            let call = (start, nr, flags);
+            let call = (start, nr, &gup_of);
             let mut outcomes = Vec::new();
             for (name, engine) in &mut engines {
                 outcomes.push((name.clone(), gup(engine, &tables, &zone, call)?));

@@ -1,9 +1,15 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/explain.rs"]
+mod explain;
 #[path = "args/extract.rs"]
 mod extract;
 #[path = "args/generate.rs"]
 mod generate;
+#[path = "args/gup.rs"]
+mod gup;
+#[path = "args/zone.rs"]
+mod zone;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,8 +20,11 @@ use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
+pub use explain::{Access, ExplainArgs};
 pub use extract::ExtractArgs;
 pub use generate::GenArgs;
+pub use gup::{GUP_PAGES_MAX, GupArgs};
+pub use zone::ZoneArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,14 +34,13 @@ Examples:
   ptwalk dump vmcore --root 0x4e9de000 --merge va  a user address space, ptdump-like
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
+  ptwalk explain vmcore 0xffffb1b20000 --access w --el 0 --root 0x4e9de000
+  ptwalk zone pmem.toml --kernel 5.2               would this kernel register these device ranges?
   ptwalk gen tables.ptimg --mapped 1G --holes 5%   synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
 
 Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous;
 4 plugin refused; 5 plugin trapped or hit a limit.";
-
-/// Pages of one GUP request: 64 GiB of 4K pages. The kernel's own limit is that of `int`.
-pub const GUP_PAGES_MAX: i64 = 1 << 24;
 
 const CONFIG_HELP: &str = "\
 Kernel options and facts that the plugin is specialised for, KEY=VALUE separated by commas; `ptwalk plugin externs` \
@@ -61,10 +69,16 @@ pub enum Command {
     /// get_user_pages_fast: which pages a kernel would pin, and where and why it would stop
     ///
     /// Without arguments, runs over every mapped range of an embedded real arm64 process.
-    #[command(after_help = GUP_HELP)]
+    #[command(after_help = gup::HELP)]
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// Which check refuses an access, at which level: the MMU and GUP side by side
+    #[command(after_help = explain::HELP)]
+    Explain(ExplainArgs),
+    /// Register a file of device ranges as a kernel would: alignment, conflicts, predicates
+    #[command(after_help = zone::HELP)]
+    Zone(ZoneArgs),
     /// The tables of an image alone, as a small table image that answers as the whole does
     #[command(after_help = extract::HELP)]
     Extract(ExtractArgs),
@@ -81,23 +95,6 @@ pub enum Command {
     #[command(subcommand)]
     Plugin(PluginCommand),
 }
-
-const GUP_HELP: &str = "\
-The walk is that of Linux v5.3 (mm/gup.c); what an entry means is the plugin's. The slow path, which
-needs the VMAs, is not taken. Exit code 1 means that fewer pages were pinned than asked for.
-
-A pgmap file says which frames are device memory and, for tests, what page reference counts are:
-  [[pgmap]]
-  start = \"0x70000000\"
-  end = \"0x78000000\"          # first byte above
-  type = \"fs-dax\"             # private public fs-dax dev-dax pci-p2pdma coherent
-  live = true
-  [[page]]
-  pfn = \"0x80001\"
-  refcount = 0
-  [[compound]]
-  head = \"0xc0000\"
-  order = 9";
 
 const BENCH_HELP: &str = "\
 Without an image, synthetic arm64 tables are made from a seed. What is compared runs in turns, so that ratios
@@ -376,38 +373,6 @@ pub struct CensusArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct GupArgs {
-    /// ELF core (vmcore), table image (.ptimg), or raw memory with --base; without it, the embedded sample
-    #[arg(requires_all = ["start", "nr"])]
-    pub image: Option<PathBuf>,
-    /// First address
-    #[arg(value_parser = parse_va)]
-    pub start: Option<VirtAddr>,
-    /// Number of pages
-    #[arg(allow_negative_numbers = true, value_parser = parse_page_count)]
-    pub nr: Option<i64>,
-    /// The image is raw memory, and its first byte has this physical address
-    #[arg(long, value_name = "PA", value_parser = parse_pa, requires = "image")]
-    pub base: Option<PhysAddr>,
-    /// Ask for pages to write to (FOLL_WRITE)
-    #[arg(long)]
-    pub write: bool,
-    /// Ask for pages to keep for long (FOLL_LONGTERM)
-    #[arg(long)]
-    pub longterm: bool,
-    /// Kernel whose GUP is modelled
-    #[arg(long, value_name = "VERSION", default_value = "5.3", value_parser = parse_gup_epoch)]
-    pub gup_epoch: KVersion,
-    /// Device ranges and page reference counts (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub pgmap: Option<PathBuf>,
-    #[command(flatten)]
-    pub tables: TableArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
 pub struct BenchArgs {
     #[command(flatten)]
     pub image: OptionalImageArgs,
@@ -575,17 +540,6 @@ fn parse_range(text: &str) -> Result<VaRange, String> {
     Ok(VaRange { first: VirtAddr(start), last: VirtAddr(last) })
 }
 
-/// Pages of one request, bounded because every page pinned is listed; below 0 means none, as in the kernel.
-fn parse_page_count(text: &str) -> Result<i64, String> {
-    let number = |text: &str| parse_u64(text).map_err(|error| error.to_string());
-    let (text, sign) = text.strip_prefix('-').map_or((text, 1), |text| (text, -1));
-    let pages = i64::try_from(number(text)?).unwrap_or(i64::MAX);
-    if pages > GUP_PAGES_MAX {
-        return Err(format!("at most {GUP_PAGES_MAX} pages a call: ask for the range in parts"));
-    }
-    Ok(sign * pages)
-}
-
 fn parse_version(text: &str) -> Result<KVersion, String> {
     let malformed = || format!("`{text}` is not a kernel version (6.12 and 5.3.1 are)");
     let parts: Vec<&str> = text.split('.').collect();
@@ -600,14 +554,6 @@ fn parse_version(text: &str) -> Result<KVersion, String> {
         return Err(format!("`{text}` is not a kernel version from {first} to {last}"));
     }
     Ok(version)
-}
-
-fn parse_gup_epoch(text: &str) -> Result<KVersion, String> {
-    let version = parse_version(text)?;
-    if version == ptwalk::gup::MODELLED_KERNEL {
-        return Ok(version);
-    }
-    Err(format!("GUP is modelled as of v{} only", ptwalk::gup::MODELLED_KERNEL))
 }
 
 fn parse_setting(text: &str) -> Result<(Extern, i32), String> {

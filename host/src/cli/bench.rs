@@ -13,7 +13,7 @@ use ptwalk::bench::tables::{Shape, Tables, zone};
 use ptwalk::bench::timing::{Times, in_turns};
 use ptwalk::bench::{SEED, machine};
 use ptwalk::engine::{Queries, Wanted};
-use ptwalk::gup::{FollFlags, get_user_pages_fast};
+use ptwalk::gup::{FollFlags, Gup, get_user_pages_fast};
 use ptwalk::walk::TableSet;
 use ptwalk_abi::VirtAddr;
 use serde_json::{Value, json};
@@ -188,34 +188,34 @@ fn collect(
 /// GUP of many pages in one call.
 fn pins(rounds: usize, rows: &mut Vec<Row>) -> Result<()> {
     let plugin = arm64()?;
-    let flags = FollFlags { write: true, longterm: false };
+    let request = &Gup::new(FollFlags::WRITE);
     let entries = GUP_PAGES.unsigned_abs();
     let tables = Tables::new(Shape::Pinnable, entries, SEED, *plugin.geometry())?;
     let set = tables.set();
-    let queries = Queries::gup(plugin.geometry(), flags.write);
+    let queries = Queries::gup(plugin.geometry(), request);
     let mut engines = engines::engines(&plugin, &queries, false)?;
     let mut native = native::NativeGup::new(queries);
     let mut zones: Vec<_> = engines.iter().map(|_| zone()).collect();
     let mut by_hand_zone = zone();
-    let expected = get_user_pages_fast(&mut native, &set, &mut zone(), VirtAddr(0), GUP_PAGES, flags)?;
+    let expected = get_user_pages_fast(&mut native, &set, &mut zone(), request, VirtAddr(0), GUP_PAGES)?;
     ensure!(expected.pages.len() as u64 == entries, "native GUP stopped early: {:?}", expected.stop);
     for Named { name, engine } in &mut engines {
-        let outcome = get_user_pages_fast(engine, &set, &mut zone(), VirtAddr(0), GUP_PAGES, flags)?;
+        let outcome = get_user_pages_fast(engine, &set, &mut zone(), request, VirtAddr(0), GUP_PAGES)?;
         ensure!(outcome == expected, "{name} pins other pages than native code");
     }
     let mut runs: Vec<Run<'_>> = Vec::new();
-    runs.push(("native", Box::new(|| gup(&mut native, &set, &mut by_hand_zone, flags))));
+    runs.push(("native", Box::new(|| gup(&mut native, &set, &mut by_hand_zone, request))));
     for (Named { name, engine }, zone) in engines.iter_mut().zip(&mut zones) {
         let set = &set;
-        runs.push((*name, Box::new(move || gup(engine, set, zone, flags))));
+        runs.push((*name, Box::new(move || gup(engine, set, zone, request))));
     }
     collect("arm64-4k/pinnable", "gup", entries, runs, rounds, rows);
     Ok(())
 }
 
 /// Pins and gives back.
-fn gup<E: ptwalk::engine::Engine>(engine: &mut E, set: &TableSet<'_>, zone: &mut ptwalk::zone::Zone, flags: FollFlags) {
-    let outcome = get_user_pages_fast(engine, set, zone, VirtAddr(0), GUP_PAGES, flags);
+fn gup<E: ptwalk::engine::Engine>(engine: &mut E, set: &TableSet<'_>, zone: &mut ptwalk::zone::Zone, request: &Gup) {
+    let outcome = get_user_pages_fast(engine, set, zone, request, VirtAddr(0), GUP_PAGES);
     if let Ok(outcome) = black_box(outcome) {
         ptwalk::gup::put_pages(zone, &outcome.pages);
     }

@@ -5,7 +5,8 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use ptwalk::engine::{Queries, Wanted};
-use ptwalk::gup::{FollFlags, GupOutcome, PinnedPage, Stop, StopReason, get_user_pages_fast, put_pages};
+use ptwalk::errno::Errno;
+use ptwalk::gup::{AccessOk, FollFlags, Gup, GupOutcome, PinnedPage, Stop, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::sample;
 use ptwalk::walk::census::Census;
 use ptwalk::walk::{Event, walk_map};
@@ -22,16 +23,20 @@ use super::session::Session;
 const GAP_BYTES: u64 = 64 << 10;
 
 pub fn run(args: &GupArgs) -> Result<Answer> {
-    let flags = FollFlags { write: args.write, longterm: args.longterm };
+    let named = args.flags.iter().fold(FollFlags::NONE, |all, flag| all | *flag);
+    let flags = named.with(FollFlags::WRITE, args.write).with(FollFlags::LONGTERM, args.longterm);
     let zone = args.pgmap.as_deref().map(file::read).transpose()?;
+    let gup = Gup { policy: args.epoch.gup_epoch.policy, ..Gup::new(flags) };
     match (&args.image, args.start, args.nr) {
         (Some(image), Some(start), Some(nr)) => {
             let image = ImageArgs { image: image.clone(), base: args.base };
             let session = Session::open(&image, &args.tables, &args.output)?;
             let zone = zone.unwrap_or_else(|| session.image.zone());
-            one_call(args, &session, zone, start, nr, flags)
+            let arch = session.plugin.plugin().manifest().arch.as_deref().unwrap_or_default();
+            let gup = Gup { access_ok: AccessOk::of_arch(arch), ..gup };
+            one_call(args, &session, zone, &gup, (start, nr))
         }
-        _ => survey(args, zone, flags),
+        _ => survey(args, zone, &gup),
     }
 }
 
@@ -39,27 +44,37 @@ fn one_call(
     args: &GupArgs,
     session: &Session,
     mut zone: Zone,
-    start: VirtAddr,
-    nr: i64,
-    flags: FollFlags,
+    gup: &Gup,
+    (start, nr): (VirtAddr, i64),
 ) -> Result<Answer> {
     let tables = session.tables(session.user_root()?);
-    let mut engine = session.engine(Queries::gup(&session.geometry, flags.write))?;
-    let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, start, nr, flags)?;
-    let epoch = args.gup_epoch.to_string();
+    let mut engine = session.engine(Queries::gup(&session.geometry, gup))?;
+    let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, gup, start, nr)?;
     match args.output.format() {
-        Format::Text => print_text(&outcome, &zone, session.geometry.page_shift())?,
+        Format::Text => print_text(&outcome, &zone, session.geometry.page_shift(), args.epoch.gup_epoch.policy.name)?,
         Format::Csv => print_csv(&outcome.pages, &zone)?,
         format @ (Format::Json | Format::Jsonl) => {
             let mut fields = Map::new();
             fields.insert("requested".to_owned(), outcome.requested.into());
             fields.insert("pinned".to_owned(), outcome.pages.len().into());
             fields.insert("stop".to_owned(), stop_json(&outcome.stop));
-            fields.insert("epoch".to_owned(), epoch.into());
+            fields.insert("errno".to_owned(), outcome.errno.map(Errno::name).into());
+            fields.extend(epoch_fields(args, gup));
             print_pages(outcome.pages.iter(), &zone, format, fields)?;
         }
     }
     Ok(Answer::new(i64::try_from(outcome.pages.len()).is_ok_and(|pinned| pinned == nr)))
+}
+
+/// Whose GUP it was, and what it was asked with: the numbers of flags are that kernel's.
+fn epoch_fields(args: &GupArgs, gup: &Gup) -> Map<String, Value> {
+    let word = gup.policy.flags.word(gup.flags).ok();
+    let names: Vec<String> = gup.flags.each().map(|(_, name)| format!("FOLL_{name}")).collect();
+    Map::from_iter([
+        ("epoch".to_owned(), gup.policy.name.into()),
+        ("gup_kernel".to_owned(), args.epoch.gup_epoch.kernel.to_string().into()),
+        ("flags".to_owned(), json!({ "names": names, "word": word.map(|word| hex(word.into())) })),
+    ])
 }
 
 fn page_json(page: &PinnedPage, zone: &Zone) -> Value {
@@ -104,7 +119,7 @@ fn print_csv(pages: &[PinnedPage], zone: &Zone) -> std::io::Result<()> {
 }
 
 /// Neighbouring pages of one kind as a line.
-fn print_text(outcome: &GupOutcome, zone: &Zone, page_shift: u32) -> std::io::Result<()> {
+fn print_text(outcome: &GupOutcome, zone: &Zone, page_shift: u32, epoch: &str) -> std::io::Result<()> {
     let mut out = stdout();
     let mut pages = outcome.pages.as_slice();
     while let Some(first) = pages.first() {
@@ -121,11 +136,12 @@ fn print_text(outcome: &GupOutcome, zone: &Zone, page_shift: u32) -> std::io::Re
         pages = &pages[count..];
     }
     let Stop { va, level, raw, reason } = outcome.stop;
-    writeln!(out, "{} of {} pages pinned", outcome.pages.len(), outcome.requested)?;
+    writeln!(out, "{} of {} pages pinned (GUP of v{epoch})", outcome.pages.len(), outcome.requested)?;
     if reason != StopReason::Complete {
         let at = level.map_or(String::new(), |level| format!(" at {level}"));
         let raw = raw.map_or(String::new(), |raw| format!(" = {raw:#018x}"));
-        writeln!(out, "stopped at {va}{at}{raw}: {}", reason.describe())?;
+        let errno = outcome.errno.map_or(String::new(), |errno| format!(" ({errno})"));
+        writeln!(out, "stopped at {va}{at}{raw}: {}{errno}", reason.describe())?;
     }
     out.flush()
 }
@@ -138,7 +154,7 @@ struct Call {
 }
 
 /// GUP over every mapped range of the embedded sample.
-fn survey(args: &GupArgs, zone: Option<Zone>, flags: FollFlags) -> Result<Answer> {
+fn survey(args: &GupArgs, zone: Option<Zone>, gup: &Gup) -> Result<Answer> {
     let image = sample::image().context("the embedded sample")?;
     let mut tables_args = args.tables.clone();
     if tables_args.root.is_empty() {
@@ -170,23 +186,23 @@ fn survey(args: &GupArgs, zone: Option<Zone>, flags: FollFlags) -> Result<Answer
         }
         Ok(())
     })?;
-    let mut engine = session.engine(Queries::gup(&session.geometry, flags.write))?;
+    let mut engine = session.engine(Queries::gup(&session.geometry, gup))?;
     let mut calls = Vec::new();
     for (range, mapped) in areas {
         let nr = i64::try_from(range.bytes() >> page_shift)?.min(GUP_PAGES_MAX);
-        let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, range.first, nr, flags)?;
+        let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, gup, range.first, nr)?;
         put_pages(&mut zone, &outcome.pages);
         calls.push(Call { range, mapped, outcome });
     }
     match args.output.format() {
-        Format::Text => print_survey(&calls, &census, &zone)?,
+        Format::Text => print_survey(&calls, &census, &zone, gup.policy.name)?,
         Format::Csv => {
             let pages: Vec<PinnedPage> = calls.iter().flat_map(|call| call.outcome.pages.iter().copied()).collect();
             print_csv(&pages, &zone)?;
         }
         format @ (Format::Json | Format::Jsonl) => {
             let mut fields = survey_fields(&calls);
-            fields.insert("epoch".to_owned(), args.gup_epoch.to_string().into());
+            fields.extend(epoch_fields(args, gup));
             print_pages(calls.iter().flat_map(|call| &call.outcome.pages), &zone, format, fields)?;
         }
     }
@@ -225,11 +241,11 @@ fn devices(outcome: &GupOutcome, zone: &Zone) -> String {
     parts.join(", ")
 }
 
-fn print_survey(calls: &[Call], census: &Census, zone: &Zone) -> std::io::Result<()> {
+fn print_survey(calls: &[Call], census: &Census, zone: &Zone, epoch: &str) -> std::io::Result<()> {
     let mut out = stdout();
     writeln!(out, "A process of Linux 6.12.95 on arm64, from its page tables alone:")?;
     super::census::print(&mut out, census, zone)?;
-    writeln!(out, "\nget_user_pages_fast (v5.3) over each mapped range:")?;
+    writeln!(out, "\nget_user_pages_fast (v{epoch}) over each mapped range:")?;
     writeln!(out, "  {:18} {:>7} {:>7} {:>7}  {:<13} stopped", "start", "size", "mapped", "pinned", "device")?;
     for Call { range, mapped, outcome } in calls {
         let stop = match outcome.stop.reason {

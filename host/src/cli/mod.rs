@@ -5,6 +5,7 @@ mod bench;
 mod census;
 mod dump;
 mod exit;
+mod explain;
 mod extract;
 mod generate;
 mod gup;
@@ -17,6 +18,7 @@ mod records;
 mod session;
 mod verify;
 mod walk;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Zone(args) => zone::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Gen(args) => generate::run(&args),

@@ -15,14 +15,14 @@ use super::output::{Layout, ListDocument, hex, size, stdout};
 use super::session::{Session, stdin_lines};
 
 /// What became of one address.
-struct Translation {
+pub struct Translation {
     va: VirtAddr,
     /// The entries looked at, root first; the last is the leaf or where the walk stopped.
-    trail: Vec<Passed>,
-    end: End,
+    pub trail: Vec<Passed>,
+    pub end: End,
 }
 
-enum End {
+pub enum End {
     Mapped(Mapping),
     Stopped { reason: &'static str, level: Option<Level>, raw: Option<u64>, swap: Option<(u64, u64)> },
 }
@@ -73,7 +73,8 @@ fn addresses(texts: &[String]) -> impl Iterator<Item = Result<VirtAddr>> {
     })
 }
 
-fn translate(session: &Session, engine: &mut impl Engine, va: VirtAddr) -> Result<Translation> {
+/// Walks to one address.
+pub fn translate(session: &Session, engine: &mut impl Engine, va: VirtAddr) -> Result<Translation> {
     let stopped = |reason| End::Stopped { reason, level: None, raw: None, swap: None };
     let canonical = session.geometry.half_of(va);
     // A tagged user address is not canonical until the tag is taken off.

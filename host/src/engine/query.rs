@@ -9,6 +9,7 @@ use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, Op, Slot};
 
 use super::condition::Condition;
 use super::{EngineError, Failed};
+use crate::gup::{FollFlags, Gup};
 use crate::walk::filter::Filter;
 
 /// Truth values about one entry, one bit each.
@@ -44,6 +45,9 @@ impl Facts {
     pub const TRANS_HUGE: Facts = Facts(1 << 18);
     /// `pXd_access_permitted` for the access the query was made for.
     pub const PERMITTED: Facts = Facts(1 << 19);
+
+    /// `pXd_leaf`, where it is asked for apart from [`Facts::MAPS`].
+    pub const LEAF: Facts = Facts(1 << 26);
 
     /// Lowest bit of the field that holds `pXd_mmu_perms`.
     const PERMS_SHIFT: u32 = 9;
@@ -329,6 +333,11 @@ impl Query {
         query.target(Facts::MAPS, Op::Pfn).target(Facts::PRESENT, Op::PagePaddr)
     }
 
+    /// Every fact that the query could come to.
+    fn asked(&self) -> Facts {
+        self.facts.iter().fold(Facts(0), |all, source| all.or(source.fact.possible()))
+    }
+
     /// Leaves that are wanted, everything else that is present, and on demand everything else that is not empty.
     fn kept(&self, absent: bool) -> Condition {
         let leaf = match self.level {
@@ -337,47 +346,47 @@ impl Query {
         };
         let present = Condition::any(Facts::PRESENT);
         // A fact of which this level knows nothing is never one; what is left of the condition may be constant.
-        let asked = self.facts.iter().fold(Facts(0), |all, source| all.or(source.fact.possible()));
-        let leaves = self.leaves.clone().without_effective().assume(Facts(!asked.0), Facts(0));
+        let leaves = self.leaves.clone().without_effective().assume(Facts(!self.asked().0), Facts(0));
         let kept = present.clone().and((!leaf).or(leaves));
         if absent { kept.or(!present) } else { kept }
     }
 
-    /// What `get_user_pages_fast` tests at a level (mm/gup.c, v5.3). `NONE` and `PRESENT` are asked at every level so
-    /// that a refusal can be named, also where the kernel does not tell them apart. A scan of ptes runs to the first
-    /// that GUP does not go past; above them every entry is looked at by itself.
-    fn gup(level: Level, layout: Layout, write: bool) -> Query {
+    /// What `get_user_pages_fast` tests at a level. `NONE` and `PRESENT` are asked at every level so that a refusal can
+    /// be named, also where the kernel does not tell them apart. A scan of ptes runs to the first that GUP does not go
+    /// past; above them every entry is looked at by itself.
+    fn gup(level: Level, layout: Layout, gup: &Gup) -> Query {
+        let Gup { policy, flags, .. } = *gup;
+        let write = u64::from(flags.has(FollFlags::WRITE));
+        let ask_if = |query: Query, asked: bool, fact, op| if asked { query.ask(fact, op, 0) } else { query };
         let query = Query::new(level, layout)
             .ask(Facts::NONE, Op::None, 0)
             .ask(Facts::PRESENT, Op::Present, 0)
-            .ask(Facts::PERMITTED, Op::AccessPermitted, u64::from(write))
-            .ask(Facts::PROTNONE, Op::Protnone, 0)
-            .ask(Facts::DEVMAP, Op::Devmap, 0);
-        let huge = |query: Query| query.ask(Facts::HUGE, Op::Huge, 0);
-        match level {
-            Level::Pte => {
-                let mut query = query.ask(Facts::SPECIAL, Op::Special, 0).target(Facts(0), Op::Pfn);
-                let usable = Condition::any(Facts::PERMITTED).and(!Condition::any(Facts::PROTNONE));
-                let known = Condition::any(Facts::DEVMAP).or(!Condition::any(Facts::SPECIAL));
-                let frame = Helper::find(level, Op::Pfn);
-                query.scan = Scan { keep: usable.and(known), until: true, frame, shown: Facts::DEVMAP, layout };
-                query
-            }
-            // All three lead to the huge path, devmap whatever the type of the word: a device page is found by
-            // pmd_pfn, the others by pmd_page.
-            Level::Pmd => huge(query)
-                .ask(Facts::TRANS_HUGE, Op::TransHuge, 0)
-                .target(Facts::DEVMAP, Op::Pfn)
-                .target(Facts::HUGE, Op::Page)
-                .target(Facts::TRANS_HUGE, Op::Page)
-                .target(Facts(0), Op::PagePaddr),
-            Level::Pud => huge(query)
-                .target(Facts::HUGE.or(Facts::DEVMAP), Op::Pfn)
-                .target(Facts::HUGE, Op::Page)
-                .target(Facts(0), Op::PagePaddr),
-            Level::P4d => query.target(Facts(0), Op::PagePaddr),
-            Level::Pgd => huge(query).target(Facts::HUGE, Op::Page).target(Facts(0), Op::PagePaddr),
+            .ask(Facts::PERMITTED, Op::AccessPermitted, write)
+            .ask(Facts::PROTNONE, Op::Protnone, 0);
+        let query = ask_if(query, policy.devmap, Facts::DEVMAP, Op::Devmap);
+        let query = ask_if(query, gup.needs_write(), Facts::WRITE, Op::Write);
+        if level == Level::Pte {
+            let mut query = query.ask(Facts::SPECIAL, Op::Special, 0).target(Facts(0), Op::Pfn);
+            let protnone = Condition::any(Facts::PROTNONE);
+            let permitted = Condition::any(Facts::PERMITTED);
+            let usable = if policy.stops_at_protnone(flags) { permitted.and(!protnone) } else { permitted };
+            let ordinary = !Condition::any(Facts::SPECIAL);
+            let known = if policy.devmap { Condition::any(Facts::DEVMAP).or(ordinary) } else { ordinary };
+            let shown = query.asked().and(Facts::DEVMAP.or(Facts::WRITE));
+            query.scan =
+                Scan { keep: usable.and(known), until: true, frame: Helper::find(level, Op::Pfn), shown, layout };
+            return query;
         }
+        let huge = policy.level(level).huge;
+        let kinds = [(Facts::HUGE, Op::Huge), (Facts::TRANS_HUGE, Op::TransHuge), (Facts::LEAF, Op::Leaf)];
+        let asked = kinds.into_iter().filter(|(fact, _)| huge.has(*fact));
+        let query = asked.clone().fold(query, |query, (fact, op)| query.ask(fact, op, 0));
+        let query = ask_if(query, policy.special_leaves, Facts::SPECIAL, Op::Special);
+        // A device page is found by pmd_pfn, the others by pmd_page; at the pgd no device is asked for.
+        let device = if huge.has(Facts::DEVMAP) { Facts::DEVMAP } else { Facts::DEVMAP.or(huge) };
+        let device_leaves = policy.devmap && level != Level::Pgd && huge != Facts(0);
+        let query = if device_leaves { query.target(device, Op::Pfn) } else { query };
+        asked.fold(query, |query, (fact, _)| query.target(fact, Op::Page)).target(Facts(0), Op::PagePaddr)
     }
 
     /// What the query says of one entry, by asking `call` for each helper that `has` says is there.
@@ -473,9 +482,9 @@ impl Queries {
         Queries { absent: wanted.absent, shown: wanted.shown, ..queries }
     }
 
-    /// What `get_user_pages_fast` asks, for reading or writing.
-    pub fn gup(geometry: &Geometry, write: bool) -> Queries {
-        Queries::of(geometry, |level, layout| Query::gup(level, layout, write))
+    /// What `get_user_pages_fast` asks.
+    pub fn gup(geometry: &Geometry, gup: &Gup) -> Queries {
+        Queries::of(geometry, |level, layout| Query::gup(level, layout, gup))
     }
 
     /// No query at all: for an engine that only calls helpers.

@@ -1,31 +1,84 @@
-//! `get_user_pages_fast`, as of the kernel in [`MODELLED_KERNEL`].
+//! `get_user_pages_fast`, of the kernel whose [`Policy`] is asked for.
 //!
 //! In: the tables of a user address space, an engine built with [`Queries::gup`](crate::engine::Queries::gup), a
 //! [`Zone`] of device ranges and page references, and a request. Out: the pages pinned, and where and why it stopped;
 //! the kernel's fast walk never says why. Same order of tests, same stop, same partial count, same undo as mm/gup.c:
 //! `gup_pgd_range` … `gup_pte_range`, `gup_huge_*`, `__gup_device_huge`, `undo_dev_pagemap`.
 //!
-//! Not handled: the slow path (it needs the VMAs), hugepd, and the flags other than WRITE and LONGTERM, which v5.3
-//! refuses.
+//! Not handled: the slow path (it needs the VMAs), hugepd, and what docs/gup.md lists.
 
+mod entry;
+mod flags;
+pub mod policy;
 mod range;
 
-use ptwalk_abi::{Helper, KVersion, Level, Pfn, VaRange, VirtAddr};
+use ptwalk_abi::{Helper, Level, Pfn, VirtAddr};
 
 use crate::engine::Engine;
+use crate::errno::Errno;
 use crate::walk::{Subtree, TableSet, WalkError, descend};
 use crate::zone::{PgmapId, Zone};
 
-/// The kernel whose GUP is modelled. What an entry means is the plugin's, and may be of another kernel.
-pub const MODELLED_KERNEL: KVersion = KVersion::new(5, 3, 0);
+pub use entry::AccessOk;
+pub use flags::{FollFlags, Numbering};
+pub use policy::Policy;
 
-/// Flags of a request (include/linux/mm.h, v5.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FollFlags {
-    /// `FOLL_WRITE`: the caller will write to the pages.
-    pub write: bool,
-    /// `FOLL_LONGTERM`: the pages stay pinned for long, which device memory of a file does not allow.
-    pub longterm: bool,
+/// What is asked for, and of which kernel. What an entry means is the plugin's, and may be of another kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Gup {
+    /// The kernel's rules.
+    pub policy: &'static Policy,
+    /// The flags.
+    pub flags: FollFlags,
+    /// How the architecture checks the range.
+    pub access_ok: AccessOk,
+}
+
+impl Gup {
+    /// A request of v5.3.
+    pub const fn new(flags: FollFlags) -> Gup {
+        Gup { policy: &Policy::V5_3, flags, access_ok: AccessOk::Sum }
+    }
+
+    /// Whether it matters if an entry is writable beyond what the access needs.
+    pub(crate) const fn needs_write(&self) -> bool {
+        self.policy.unshares && self.flags.has(FollFlags::PIN)
+    }
+}
+
+/// How a page is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// A reference on the head.
+    Get,
+    /// A pin: [`PIN_BIAS`] references on the head.
+    Pin,
+    /// A pin of a large page: a reference on the head, and a pin in a count of its own.
+    PinCount,
+    /// Nothing: the zero page is not pinned.
+    Nothing,
+}
+
+/// `GUP_PIN_COUNTING_BIAS` (include/linux/mm.h, v5.10).
+pub const PIN_BIAS: i64 = 1024;
+
+impl Hold {
+    /// References that a page holds.
+    pub const fn refs(self) -> i64 {
+        match self {
+            Hold::Get | Hold::PinCount => 1,
+            Hold::Pin => PIN_BIAS,
+            Hold::Nothing => 0,
+        }
+    }
+
+    /// Gives `count` pages of a head back.
+    fn release(self, zone: &mut Zone, head: Pfn, count: i64) {
+        zone.put(head, self.refs().saturating_mul(count));
+        if self == Hold::PinCount {
+            zone.add_pins(head, count.saturating_neg());
+        }
+    }
 }
 
 /// A page that was pinned.
@@ -42,6 +95,8 @@ pub struct PinnedPage {
     pub level: Level,
     /// The device that it belongs to, where it was pinned as device memory.
     pub pgmap: Option<PgmapId>,
+    /// How it is held.
+    pub hold: Hold,
 }
 
 /// Why a walk stopped. The names are those of the JSON interface.
@@ -71,6 +126,16 @@ pub enum StopReason {
     OutsideImage,
     /// The range is not user memory, or wraps.
     AccessOk,
+    /// A flag that the kernel does not accept.
+    Flags,
+    /// Memory of a PCI peer, for which the request did not ask.
+    PciP2pdma,
+    /// The page may have to move or to be written back, and cannot be pinned for long.
+    NotPinnable,
+    /// Secret memory.
+    Secretmem,
+    /// A shared anonymous page, of which a pin would keep the wrong copy.
+    Unshare,
 }
 
 impl StopReason {
@@ -89,6 +154,11 @@ impl StopReason {
             StopReason::Changed => "changed",
             StopReason::OutsideImage => "outside_image",
             StopReason::AccessOk => "access_ok",
+            StopReason::Flags => "flags",
+            StopReason::PciP2pdma => "pci_p2pdma",
+            StopReason::NotPinnable => "not_pinnable",
+            StopReason::Secretmem => "secretmem",
+            StopReason::Unshare => "unshare",
         }
     }
 
@@ -107,6 +177,11 @@ impl StopReason {
             StopReason::Changed => "the entry changed while it was looked at",
             StopReason::OutsideImage => "the table is not in the image",
             StopReason::AccessOk => "the range is not user memory",
+            StopReason::Flags => "this kernel does not accept the flags",
+            StopReason::PciP2pdma => "memory of a PCI peer, and FOLL_PCI_P2PDMA is not set",
+            StopReason::NotPinnable => "the page may have to move or to be written back: it cannot be pinned for long",
+            StopReason::Secretmem => "the page is secret memory",
+            StopReason::Unshare => "a shared anonymous page must be unshared before it is pinned",
         }
     }
 }
@@ -134,6 +209,8 @@ pub struct GupOutcome {
     pub pages: Vec<PinnedPage>,
     /// Where and why it stopped.
     pub stop: Stop,
+    /// What the function returns instead of a number of pages, where the entry checks refuse the request.
+    pub errno: Option<Errno>,
 }
 
 /// `get_user_pages_fast(start, nr, flags)` without its slow path.
@@ -150,48 +227,32 @@ pub fn get_user_pages_fast<E: Engine + ?Sized>(
     engine: &mut E,
     tables: &TableSet<'_>,
     zone: &mut Zone,
+    gup: &Gup,
     start: VirtAddr,
     nr: i64,
-    flags: FollFlags,
 ) -> Result<GupOutcome, WalkError> {
-    let geometry = tables.geometry;
-    let page_bytes = 1u64 << geometry.page_shift();
+    let page_bytes = 1u64 << tables.geometry.page_shift();
     let start = VirtAddr(engine.call(Helper::untagged_addr, [start.0, 0])? & !(page_bytes - 1));
-    let refused = |reason| GupOutcome {
-        requested: nr,
-        pages: Vec::new(),
-        stop: Stop { va: start, level: None, raw: None, reason },
+    let range = match entry::range(tables, gup, start, nr) {
+        Ok(range) => range,
+        Err(entry::Refused { reason, errno }) => {
+            let stop = Stop { va: start, level: None, raw: None, reason };
+            return Ok(GupOutcome { requested: nr, pages: Vec::new(), stop, errno });
+        }
     };
-    if nr <= 0 {
-        return Ok(refused(StopReason::Complete));
-    }
-    let Some(range) = user_range(tables, start, nr) else { return Ok(refused(StopReason::AccessOk)) };
-    let mut walk = range::GupWalk::new(tables, zone, flags);
+    let mut walk = range::GupWalk::new(tables, zone, gup);
     if let Some(start) = Subtree::root(tables, range) {
         descend(engine, tables, start, &mut walk)?;
     }
     let (pages, stop) = walk.finish();
     let end = VirtAddr(range.last.0.wrapping_add(1));
     let stop = stop.unwrap_or(Stop { va: end, level: None, raw: None, reason: StopReason::Complete });
-    Ok(GupOutcome { requested: nr, pages, stop })
-}
-
-/// `access_ok(start, nr << PAGE_SHIFT)`: the range, if it is user memory, does not wrap, and is what the root translates.
-fn user_range(tables: &TableSet<'_>, start: VirtAddr, nr: i64) -> Option<VaRange> {
-    let geometry = tables.geometry;
-    let len = u64::try_from(nr).ok()?.checked_mul(1 << geometry.page_shift())?;
-    let end = start.0.checked_add(len)?;
-    if end > geometry.task_size_max() {
-        return None;
-    }
-    let range = VaRange::new(start, len)?;
-    let whole = tables.whole()?;
-    (whole.contains(range.first) && whole.contains(range.last)).then_some(range)
+    Ok(GupOutcome { requested: nr, pages, stop, errno: None })
 }
 
 /// `put_page` for every page: gives back what [`get_user_pages_fast`] took.
 pub fn put_pages(zone: &mut Zone, pages: &[PinnedPage]) {
     for page in pages {
-        zone.put(page.head, 1);
+        page.hold.release(zone, page.head, 1);
     }
 }

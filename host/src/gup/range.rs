@@ -1,11 +1,12 @@
-//! The fast walk itself: what GUP does at each entry, level by level (mm/gup.c, v5.3).
+//! The fast walk itself: what GUP does at each entry, level by level (mm/gup.c), as its policy says.
 
 use ptwalk_abi::{Level, MmuPerms, Pfn, PhysAddr, VaRange, VirtAddr};
 
-use super::{FollFlags, PinnedPage, Stop, StopReason};
+use super::policy::Taken;
+use super::{FollFlags, Gup, Hold, PinnedPage, Policy, Stop, StopReason};
 use crate::engine::{Engine, EngineError, Facts, Record};
 use crate::walk::{Batch, Flow, Passed, Progress, TableSet, Visitor, WalkError};
-use crate::zone::{PgmapId, Zone};
+use crate::zone::{PageKind, PgmapId, PgmapType, Zone};
 
 /// One entry that GUP looks at.
 #[derive(Clone, Copy)]
@@ -29,7 +30,10 @@ pub(super) struct GupWalk<'a> {
     page_shift: u32,
     pte_depth: usize,
     zone: &'a mut Zone,
+    policy: &'static Policy,
     flags: FollFlags,
+    /// Something is known of pages or entries beyond references, or pins are asked for: each page is looked at closer.
+    closely: bool,
     pages: Vec<PinnedPage>,
     /// Pages pinned when the current pte table was entered: `undo_dev_pagemap` goes back to here.
     pages_at_table: usize,
@@ -39,12 +43,17 @@ pub(super) struct GupWalk<'a> {
 }
 
 impl<'a> GupWalk<'a> {
-    pub(super) fn new(tables: &TableSet<'_>, zone: &'a mut Zone, flags: FollFlags) -> GupWalk<'a> {
+    pub(super) fn new(tables: &TableSet<'_>, zone: &'a mut Zone, gup: &Gup) -> GupWalk<'a> {
+        let Gup { policy, flags, .. } = *gup;
+        let peers = policy.refuses_p2pdma && zone.pgmaps().any(|(_, pgmap)| pgmap.kind == PgmapType::PciP2pdma);
+        let closely = zone.may_change() || zone.has_kinds() || peers || flags.has(FollFlags::PIN);
         GupWalk {
             page_shift: tables.geometry.page_shift(),
             pte_depth: tables.geometry.slots().len() - 1,
             zone,
+            policy,
             flags,
+            closely,
             pages: Vec::new(),
             pages_at_table: 0,
             pgmap: None,
@@ -65,8 +74,8 @@ impl<'a> GupWalk<'a> {
     }
 
     /// The entry read again differs from the copy that decisions were made on.
-    fn changed(&self, step: &Step) -> bool {
-        self.zone.reread(step.at.entry_pa(), step.at.raw) != step.at.raw
+    fn changed(&self, at: &Passed) -> bool {
+        self.zone.reread(at.entry_pa(), at.raw) != at.raw
     }
 
     fn phys(&self, pfn: Pfn) -> PhysAddr {
@@ -76,13 +85,12 @@ impl<'a> GupWalk<'a> {
     /// `undo_dev_pagemap`: gives back every page from the `keep`th on.
     fn undo(&mut self, keep: usize) {
         for page in self.pages.drain(keep..).rev() {
-            self.zone.put(page.head, 1);
+            page.hold.release(self.zone, page.head, 1);
         }
     }
 
-    /// The loop of `gup_pte_range`. The scan ended before the first entry that is PROT_NONE, not permitted, or special
-    /// and no device memory; device memory is tested before special, so that an entry with both bits (arm64 since
-    /// v5.3-rc4) is device memory.
+    /// The loop of `gup_pte_range`. The scan ended before the first entry that GUP does not go past
+    /// ([`Policy::refuses_pte`]), device memory for long apart.
     fn ptes<E: Engine + ?Sized>(
         &mut self,
         engine: &mut E,
@@ -93,8 +101,8 @@ impl<'a> GupWalk<'a> {
         self.pages.reserve(words.len());
         for word in words {
             let (index, pfn) = (at.index, Pfn(batch.layout.frame(*word)));
-            let devmap = batch.layout.facts(*word).has(Facts::DEVMAP);
-            if let Err(reason) = self.pte(batch, index, pfn, devmap) {
+            let facts = batch.layout.facts(*word);
+            if let Err(reason) = self.pte(batch, index, pfn, facts) {
                 return Ok(self.stop_at(&Step::new(batch, index), reason));
             }
             *at = Progress { index: index + 1, word: at.word + 1 };
@@ -103,21 +111,16 @@ impl<'a> GupWalk<'a> {
             return Ok(Flow::Next);
         }
         let Record { facts, .. } = record(engine, batch, at.index)?;
-        let reason = if facts.has(Facts::PROTNONE) {
-            StopReason::Protnone
-        } else if !facts.has(Facts::PERMITTED) {
-            not_permitted(facts)
-        } else {
-            StopReason::Special
-        };
+        let reason = self.policy.refuses_pte(facts, self.flags).unwrap_or(StopReason::NotPermitted);
         Ok(self.stop_at(&Step::new(batch, at.index), reason))
     }
 
     /// One pass of that loop, for an entry that GUP goes past if the page lets it.
     #[inline]
-    fn pte(&mut self, batch: &Batch<'_>, index: u32, pfn: Pfn, devmap: bool) -> Result<(), StopReason> {
+    fn pte(&mut self, batch: &Batch<'_>, index: u32, pfn: Pfn, facts: Facts) -> Result<(), StopReason> {
+        let devmap = facts.has(Facts::DEVMAP);
         if devmap {
-            if self.flags.longterm {
+            if self.flags.has(FollFlags::LONGTERM) {
                 return Err(StopReason::LongtermDevmap);
             }
             self.pgmap = self.zone.get_dev_pagemap(self.phys(pfn), self.pgmap.take());
@@ -127,63 +130,78 @@ impl<'a> GupWalk<'a> {
             }
         }
         let head = self.zone.compound_head(pfn);
-        if !self.zone.try_get(head, 1) {
+        let hold = if self.closely {
+            self.pte_closely(batch, index, (pfn, head), facts)?
+        } else if self.zone.try_get(head, 1) {
+            Hold::Get
+        } else {
             return Err(StopReason::Refcount);
-        }
-        if self.zone.may_change() && self.changed(&Step::new(batch, index)) {
-            self.zone.put(head, 1);
-            return Err(StopReason::Changed);
-        }
+        };
         let pgmap = if devmap { self.pgmap } else { None };
         // Ptes are never cut: the request is made of whole pages.
         let va = batch.table.span_start(index);
-        self.pages.push(PinnedPage { va, pfn, head, level: Level::Pte, pgmap });
+        self.pages.push(PinnedPage { va, pfn, head, level: Level::Pte, pgmap, hold });
         Ok(())
+    }
+
+    /// Takes hold of the page of a pte, with everything that may be known of it: reference, recheck, kind.
+    fn pte_closely(
+        &mut self,
+        batch: &Batch<'_>,
+        index: u32,
+        (pfn, head): (Pfn, Pfn),
+        facts: Facts,
+    ) -> Result<Hold, StopReason> {
+        let hold = self.grab(pfn, head, 1, false)?;
+        let secret = self.policy.secretmem && self.zone.page_kind(head) == Some(PageKind::Secretmem);
+        let above = if self.policy.rechecks_pmd { batch.table.trail.last() } else { None };
+        let checked = if secret {
+            Err(StopReason::Secretmem)
+        } else if self.changed(&batch.passed(index)) || above.is_some_and(|at| self.changed(at)) {
+            Err(StopReason::Changed)
+        } else {
+            self.may_pin(head, facts)
+        };
+        if let Err(reason) = checked {
+            hold.release(self.zone, head, 1);
+            return Err(reason);
+        }
+        Ok(hold)
     }
 
     /// An entry above the ptes.
     fn upper<E: Engine + ?Sized>(&mut self, engine: &mut E, batch: &Batch<'_>, index: u32) -> Result<Flow, WalkError> {
         let record = record(engine, batch, index)?;
-        let Record { facts, target } = record;
         let step = &Step::new(batch, index);
-        Ok(match batch.table.slot.level {
-            Level::Pmd if !facts.has(Facts::PRESENT) => self.stop_at(step, not_permitted(facts)),
-            Level::Pmd if facts.any(Facts::TRANS_HUGE.or(Facts::HUGE).or(Facts::DEVMAP)) => {
-                if facts.has(Facts::PROTNONE) {
-                    self.stop_at(step, StopReason::Protnone)
-                } else {
-                    self.huge(step, record)
-                }
-            }
-            Level::Pud | Level::P4d | Level::Pgd if facts.has(Facts::NONE) => self.stop_at(step, StopReason::None),
-            Level::Pud | Level::Pgd if facts.has(Facts::HUGE) => self.huge(step, record),
-            _ => Flow::Descend(PhysAddr(target), MmuPerms::ALL),
+        Ok(match self.policy.takes(batch.table.slot.level, record.facts, self.flags) {
+            Taken::Refused(reason) => self.stop_at(step, reason),
+            Taken::Leaf => self.huge(step, record),
+            Taken::Table => Flow::Descend(PhysAddr(record.target), MmuPerms::ALL),
         })
     }
 
     /// `gup_huge_pmd`, `gup_huge_pud`, `gup_huge_pgd`: the part of a leaf that the request covers, with one reference
     /// a page on the head, taken at once.
     fn huge(&mut self, step: &Step, Record { facts, target }: Record) -> Flow {
-        if !facts.has(Facts::PERMITTED) {
-            return self.stop_at(step, not_permitted(facts));
-        }
-        if facts.has(Facts::DEVMAP) && step.at.level != Level::Pgd {
-            if self.flags.longterm {
+        if self.policy.devmap && facts.has(Facts::DEVMAP) && step.at.level != Level::Pgd {
+            if self.flags.has(FollFlags::LONGTERM) {
                 return self.stop_at(step, StopReason::LongtermDevmap);
             }
             return self.device_huge(step, Pfn(target));
         }
         let head = self.zone.compound_head(Pfn(target));
         let count = i64::try_from(step.range.bytes() >> self.page_shift).unwrap_or(i64::MAX);
-        if !self.zone.try_get(head, count) {
-            return self.stop_at(step, StopReason::Refcount);
-        }
-        if self.changed(step) {
-            self.zone.put(head, count);
-            return self.stop_at(step, StopReason::Changed);
+        let hold = match self.grab(Pfn(target), head, count, true) {
+            Ok(hold) => hold,
+            Err(reason) => return self.stop_at(step, reason),
+        };
+        let checked = if self.changed(&step.at) { Err(StopReason::Changed) } else { self.may_pin(head, facts) };
+        if let Err(reason) = checked {
+            hold.release(self.zone, head, count);
+            return self.stop_at(step, reason);
         }
         for (va, pfn) in self.frames(step, Pfn(target)) {
-            self.pages.push(PinnedPage { va, pfn, head, level: step.at.level, pgmap: None });
+            self.pages.push(PinnedPage { va, pfn, head, level: step.at.level, pgmap: None, hold });
         }
         Flow::Next
     }
@@ -199,15 +217,77 @@ impl<'a> GupWalk<'a> {
                 return self.stop_at(step, StopReason::NoPgmap);
             }
             let head = self.zone.compound_head(pfn);
-            self.pages.push(PinnedPage { va, pfn, head, level: step.at.level, pgmap: self.pgmap });
-            self.zone.get(head);
+            let hold = if self.policy.device_grab_may_fail {
+                match self.grab(pfn, head, 1, false) {
+                    Ok(hold) => hold,
+                    Err(reason) => {
+                        self.undo(keep);
+                        return self.stop_at(step, reason);
+                    }
+                }
+            } else {
+                self.zone.get(head);
+                Hold::Get
+            };
+            self.pages.push(PinnedPage { va, pfn, head, level: step.at.level, pgmap: self.pgmap, hold });
         }
         self.zone.put_dev_pagemap(self.pgmap.take());
-        if self.changed(step) {
+        if self.changed(&step.at) {
             self.undo(keep);
             return self.stop_at(step, StopReason::Changed);
         }
         Flow::Next
+    }
+
+    /// `try_grab_folio` and what was there before it: takes hold of `count` pages of a head. A huge leaf is a large page,
+    /// also where nobody said so.
+    fn grab(&mut self, pfn: Pfn, head: Pfn, count: i64, huge: bool) -> Result<Hold, StopReason> {
+        let welcome = !self.policy.refuses_p2pdma || self.flags.has(FollFlags::PCI_P2PDMA);
+        if !welcome && self.device_kind(pfn) == Some(PgmapType::PciP2pdma) {
+            return Err(StopReason::PciP2pdma);
+        }
+        let pin = self.flags.has(FollFlags::PIN);
+        let kind = self.zone.page_kind(head);
+        if pin && self.policy.pins_folios && kind == Some(PageKind::Zero) {
+            return Ok(Hold::Nothing);
+        }
+        let large = huge || self.zone.order(head) >= self.policy.pincount_order;
+        let hold = match (pin, large) {
+            (false, _) => Hold::Get,
+            (true, true) => Hold::PinCount,
+            (true, false) => Hold::Pin,
+        };
+        if !self.zone.try_get(head, hold.refs().saturating_mul(count)) {
+            return Err(StopReason::Refcount);
+        }
+        if hold == Hold::PinCount {
+            self.zone.add_pins(head, count);
+        }
+        let movable = kind == Some(PageKind::Movable) || self.device_kind(pfn) == Some(PgmapType::Coherent);
+        if self.policy.pins_folios && pin && self.flags.has(FollFlags::LONGTERM) && movable {
+            hold.release(self.zone, head, count);
+            return Err(StopReason::NotPinnable);
+        }
+        Ok(hold)
+    }
+
+    /// `folio_fast_pin_allowed` and `gup_must_unshare`: what is asked once the entry did not change.
+    fn may_pin(&self, head: Pfn, facts: Facts) -> Result<(), StopReason> {
+        let (flags, kind) = (self.flags, self.zone.page_kind(head));
+        let written_back = FollFlags::PIN | FollFlags::LONGTERM | FollFlags::WRITE;
+        if self.policy.pins_folios && flags.has(written_back) && kind == Some(PageKind::File) {
+            return Err(StopReason::NotPinnable);
+        }
+        let reads = flags.has(FollFlags::PIN) && !flags.has(FollFlags::WRITE) && !facts.has(Facts::WRITE);
+        if self.policy.unshares && reads && kind == Some(PageKind::AnonShared) {
+            return Err(StopReason::Unshare);
+        }
+        Ok(())
+    }
+
+    /// The type of the device that a frame belongs to, whether or not its entry says that it is a device's.
+    fn device_kind(&self, pfn: Pfn) -> Option<PgmapType> {
+        self.zone.find(self.phys(pfn)).map(|id| self.zone.pgmap(id).kind)
     }
 
     /// Address and frame of each page of a leaf that the request covers; `base` is the leaf's first frame.
@@ -216,17 +296,6 @@ impl<'a> GupWalk<'a> {
         let skipped = (first.0 - step.span_start.0) >> shift;
         let count = u64::try_from(step.range.bytes() >> shift).unwrap_or(u64::MAX);
         (0..count).map(move |i| (VirtAddr(first.0 + (i << shift)), Pfn(base.0.wrapping_add(skipped + i))))
-    }
-}
-
-/// An access that is refused has a plainer name where the entry is empty or not present.
-fn not_permitted(facts: Facts) -> StopReason {
-    if facts.has(Facts::NONE) {
-        StopReason::None
-    } else if !facts.has(Facts::PRESENT) {
-        StopReason::NotPresent
-    } else {
-        StopReason::NotPermitted
     }
 }
 

@@ -7,9 +7,27 @@
 //! type = "fs-dax"                # private public fs-dax dev-dax pci-p2pdma coherent
 //! live = true                    # the default
 //!
+//! altmap = { reserve = 2, free = 8192 }   # frames at its start that hold its memory map; none by default
+//! page_free = true               # the driver's operations; both by default
+//! migrate_to_ram = true
+//!
+//! [zone]                         # register as this kernel would; without it, ranges are taken as they are
+//! kernel = "5.3"                 # the defaults
+//! machine = "x86_64"             # arm64 x86_64 ppc64
+//! page_shift = 12
+//! series = false                 # with v3 of the 2019 devmap series
+//! alignment = "subsection-v5.3"  # or section-v5.2; by default what the kernel does
+//! holes = "strict"               # or kernel: with the holes of the kernel's checks
+//! config = { DEVICE_PRIVATE = false }     # everything that the kernel can have by default
+//!
+//! [[ram]]                        # system RAM, which no device range may meet
+//! start = "0x0"
+//! end = "0x100000000"
+//!
 //! [[page]]                       # references of a page, 1 where nothing is said
 //! pfn = "0x80001"
 //! refcount = 0
+//! kind = "zero"                  # zero movable file anon-shared secretmem: what matters to who pins it
 //!
 //! [[compound]]                   # 1 << order frames are one page
 //! head = "0xc0000"
@@ -22,15 +40,20 @@
 //!
 //! Addresses and frames are strings, because TOML integers have 63 bits; `_` may separate digits.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use ptwalk_abi::{Pfn, PhysAddr};
+use ptwalk_abi::{KVersion, Pfn, PhysAddr};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::{DevPagemap, PgmapType, Zone, ZoneError};
+use super::config::{ConfigError, KOption, ZoneKernel};
+use super::memremap::{Altmap, Holes, Memremap, Registration};
+use super::section::{Alignment, Machine, Span};
+use super::{DevPagemap, PageKind, PgmapType, Zone, ZoneError};
 use crate::number::parse_u64;
+use crate::probe::parse_release;
 
 /// Bytes that a pgmap file may have: some hundred thousand ranges.
 pub const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -39,6 +62,10 @@ pub const FILE_BYTES_MAX: u64 = 16 << 20;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZoneFile {
+    /// Who registers.
+    pub zone: Option<KernelEntry>,
+    #[serde(default)]
+    ram: Vec<RamEntry>,
     #[serde(default)]
     pgmap: Vec<PgmapEntry>,
     #[serde(default)]
@@ -47,6 +74,66 @@ pub struct ZoneFile {
     compound: Vec<CompoundEntry>,
     #[serde(default)]
     change: Vec<ChangeEntry>,
+}
+
+/// The kernel that registers the ranges.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KernelEntry {
+    /// Its version.
+    #[serde(deserialize_with = "version")]
+    pub kernel: KVersion,
+    /// Its machine.
+    pub machine: Machine,
+    /// log2 of its page.
+    pub page_shift: u32,
+    /// With v3 of the 2019 devmap series.
+    pub series: bool,
+    /// How it aligns, where that is not what its version does.
+    pub alignment: Option<Alignment>,
+    /// With the holes of its checks, or without.
+    pub holes: Holes,
+    /// Its options, as far as they are not the usual ones.
+    pub config: BTreeMap<KOption, bool>,
+}
+
+/// v5.3 on x86_64: of the three machines with device memory at that version, the one that had it first.
+impl Default for KernelEntry {
+    fn default() -> KernelEntry {
+        KernelEntry {
+            kernel: KVersion::new(5, 3, 0),
+            machine: Machine::X86,
+            page_shift: 12,
+            series: false,
+            alignment: None,
+            holes: Holes::Strict,
+            config: BTreeMap::new(),
+        }
+    }
+}
+
+impl KernelEntry {
+    /// The kernel, every option decided.
+    ///
+    /// # Errors
+    /// [`ConfigError`], where it cannot be.
+    pub fn kernel(&self) -> Result<ZoneKernel, ConfigError> {
+        ZoneKernel::new((self.kernel, self.series), (self.machine, self.page_shift), &self.config)
+    }
+
+    /// How it aligns.
+    pub fn alignment(&self) -> Alignment {
+        self.alignment.unwrap_or(Alignment::of(self.kernel))
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RamEntry {
+    #[serde(deserialize_with = "number")]
+    start: u64,
+    #[serde(deserialize_with = "number")]
+    end: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -60,6 +147,11 @@ struct PgmapEntry {
     kind: PgmapType,
     #[serde(default = "yes")]
     live: bool,
+    altmap: Option<Altmap>,
+    #[serde(default = "yes")]
+    page_free: bool,
+    #[serde(default = "yes")]
+    migrate_to_ram: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -67,7 +159,8 @@ struct PgmapEntry {
 struct PageEntry {
     #[serde(deserialize_with = "number")]
     pfn: u64,
-    refcount: i64,
+    refcount: Option<i64>,
+    kind: Option<PageKind>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -87,6 +180,13 @@ struct ChangeEntry {
     value: u64,
 }
 
+impl PgmapEntry {
+    fn pgmap(&self) -> DevPagemap {
+        let (start, end) = (PhysAddr(self.start), PhysAddr(self.end));
+        DevPagemap { start, end, kind: self.kind, live: self.live }
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -96,22 +196,63 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     parse_u64(&text).map_err(D::Error::custom)
 }
 
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KVersion, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_release(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a kernel version (5.3 is)")))
+}
+
 impl ZoneFile {
+    /// Parses a pgmap file; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// [`ZoneError::Syntax`].
+    pub fn parse(text: &str, name: &str) -> Result<ZoneFile, ZoneError> {
+        toml::from_str(text).map_err(|cause| ZoneError::Syntax { path: name.to_owned(), cause })
+    }
+
+    /// The ranges as a driver would register them, in order.
+    pub fn registrations(&self) -> impl Iterator<Item = Registration> {
+        self.pgmap.iter().map(|entry| Registration {
+            pgmap: entry.pgmap(),
+            altmap: entry.altmap,
+            page_free: entry.page_free,
+            migrate_to_ram: entry.migrate_to_ram,
+        })
+    }
+
+    /// The system RAM.
+    pub fn ram(&self) -> Vec<Span> {
+        let span = |entry: &RamEntry| Span { start: PhysAddr(entry.start), end: PhysAddr(entry.end) };
+        self.ram.iter().map(span).collect()
+    }
+
+    /// The ranges, as a kernel registers them, or where none is named as they are.
+    fn pgmaps(&self) -> Result<Zone, ZoneError> {
+        let Some(entry) = &self.zone else {
+            let mut zone = Zone::default();
+            self.pgmap.iter().try_for_each(|entry| zone.register(entry.pgmap()))?;
+            return Ok(zone);
+        };
+        let mut host = Memremap::new(entry.kernel()?, entry.alignment(), entry.holes, self.ram());
+        for registration in self.registrations() {
+            let DevPagemap { start, end, .. } = registration.pgmap;
+            host.register(&registration).map_err(|refusal| ZoneError::Refused { start, end, refusal })?;
+        }
+        Ok(host.into_zone())
+    }
+
     /// The ranges, pages and changes as a [`Zone`].
     ///
     /// # Errors
-    /// [`ZoneError`], for the first entry that does not fit those before it.
+    /// [`ZoneError`], for the first entry that does not fit those before it, or that the kernel refuses.
     pub fn zone(&self) -> Result<Zone, ZoneError> {
-        let mut zone = Zone::default();
-        for entry in &self.pgmap {
-            let (start, end) = (PhysAddr(entry.start), PhysAddr(entry.end));
-            zone.register(DevPagemap { start, end, kind: entry.kind, live: entry.live })?;
-        }
+        let mut zone = self.pgmaps()?;
         for entry in &self.compound {
             zone.add_compound(Pfn(entry.head), entry.order)?;
         }
-        for entry in &self.page {
-            zone.set_refcount(Pfn(entry.pfn), entry.refcount);
+        for PageEntry { pfn, refcount, kind } in &self.page {
+            refcount.iter().for_each(|refcount| zone.set_refcount(Pfn(*pfn), *refcount));
+            kind.iter().for_each(|kind| zone.set_kind(Pfn(*pfn), *kind));
         }
         for entry in &self.change {
             zone.inject_change(PhysAddr(entry.entry), entry.value);
@@ -120,11 +261,11 @@ impl ZoneFile {
     }
 }
 
-/// Reads a pgmap file.
+/// Reads the text of a pgmap file, and the name that stands for it in errors.
 ///
 /// # Errors
 /// [`ZoneError`], with the file's path.
-pub fn read(path: &Path) -> Result<Zone, ZoneError> {
+pub fn read_text(path: &Path) -> Result<(String, String), ZoneError> {
     let name = path.display().to_string();
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(|cause| ZoneError::Io { path: name.clone(), cause })?;
@@ -134,6 +275,15 @@ pub fn read(path: &Path) -> Result<Zone, ZoneError> {
     if bytes > FILE_BYTES_MAX {
         return Err(ZoneError::TooLarge { path: name, max: FILE_BYTES_MAX });
     }
+    Ok((text, name))
+}
+
+/// Reads a pgmap file.
+///
+/// # Errors
+/// [`ZoneError`], with the file's path.
+pub fn read(path: &Path) -> Result<Zone, ZoneError> {
+    let (text, name) = read_text(path)?;
     parse(&text, &name)
 }
 
@@ -142,8 +292,8 @@ pub fn read(path: &Path) -> Result<Zone, ZoneError> {
 /// # Errors
 /// [`ZoneError`], with `name`.
 pub fn parse(text: &str, name: &str) -> Result<Zone, ZoneError> {
-    let file: ZoneFile = toml::from_str(text).map_err(|cause| ZoneError::Syntax { path: name.to_owned(), cause })?;
-    file.zone().map_err(|cause| ZoneError::InFile { path: name.to_owned(), cause: Box::new(cause) })
+    let zone = ZoneFile::parse(text, name)?.zone();
+    zone.map_err(|cause| ZoneError::InFile { path: name.to_owned(), cause: Box::new(cause) })
 }
 
 #[cfg(test)]

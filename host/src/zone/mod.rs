@@ -4,61 +4,25 @@
 //! In: ranges and counts, from a TOML file ([`file`]) or from code. Out: the answers of `get_dev_pagemap`,
 //! `compound_head` and `try_get_page`. An image of page tables holds no `struct page`; a page of which nothing is said
 //! has one reference and is no part of a compound page.
+//!
+//! [`Zone`] takes ranges as they are. What a kernel of a given version and configuration would register, and how its
+//! predicates would answer, is said by [`memremap`], [`section`], [`config`] and [`predicates`].
 
+pub mod config;
+mod error;
 pub mod file;
+pub mod memremap;
+pub mod predicates;
+pub mod section;
+mod types;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use ptwalk_abi::{Pfn, PhysAddr};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-/// Type of a `dev_pagemap`, by name: the numbers of `enum memory_type` (include/linux/memremap.h) changed with v5.3,
-/// v5.10 and v6.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PgmapType {
-    /// `MEMORY_DEVICE_PRIVATE`.
-    Private,
-    /// `MEMORY_DEVICE_PUBLIC` (before v5.3).
-    Public,
-    /// `MEMORY_DEVICE_FS_DAX`.
-    FsDax,
-    /// `MEMORY_DEVICE_DEVDAX` (v5.3), `MEMORY_DEVICE_GENERIC` (v5.10 and later).
-    #[serde(alias = "generic")]
-    DevDax,
-    /// `MEMORY_DEVICE_PCI_P2PDMA`.
-    PciP2pdma,
-    /// `MEMORY_DEVICE_COHERENT` (v6.1 and later).
-    Coherent,
-}
-
-impl PgmapType {
-    /// The name as the pgmap file and the JSON interface spell it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            PgmapType::Private => "private",
-            PgmapType::Public => "public",
-            PgmapType::FsDax => "fs-dax",
-            PgmapType::DevDax => "dev-dax",
-            PgmapType::PciP2pdma => "pci-p2pdma",
-            PgmapType::Coherent => "coherent",
-        }
-    }
-
-    /// The type of that name.
-    pub fn by_name(name: &str) -> Option<PgmapType> {
-        use PgmapType::{Coherent, DevDax, FsDax, PciP2pdma, Private, Public};
-        [Private, Public, FsDax, DevDax, PciP2pdma, Coherent].into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-impl fmt::Display for PgmapType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
+pub use error::ZoneError;
+pub use types::{PgmapType, TypeNumbering};
 
 /// A registered range of device memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,16 +41,36 @@ pub struct DevPagemap {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PgmapId(usize);
 
+/// What a page is, as far as it matters to who pins it. No page table says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageKind {
+    /// The zero page.
+    Zero,
+    /// In ZONE_MOVABLE or CMA: it may have to move.
+    Movable,
+    /// Of a file that is written back.
+    File,
+    /// Anonymous, and shared by several processes.
+    AnonShared,
+    /// Of `memfd_secret`.
+    Secretmem,
+}
+
 /// The device ranges and page counts of one address space.
 #[derive(Clone, Debug, Default)]
 pub struct Zone {
     pgmaps: Vec<DevPagemap>,
-    /// By first byte, so that registering and finding one of many stays cheap.
-    by_start: BTreeMap<PhysAddr, PgmapId>,
+    /// By first byte, with the first byte above, so that registering and finding one of many stays cheap. Parts that a
+    /// later range took are gone from here.
+    by_start: BTreeMap<PhysAddr, (PhysAddr, PgmapId)>,
     pgmap_refs: Vec<u64>,
     /// GUP looks a page up here for every page that it pins: a hash that is quick, and seeded, because frames come from
     /// strangers.
     page_refs: HashMap<Pfn, i64, foldhash::fast::RandomState>,
+    page_kinds: HashMap<Pfn, PageKind>,
+    /// Pins of large pages, by head, which references do not tell.
+    pins: HashMap<Pfn, i64>,
     /// Order of a compound page, by its first frame.
     compounds: BTreeMap<Pfn, u32>,
     /// Entries that change between the first look and the recheck: physical address of the entry, new value.
@@ -104,19 +88,87 @@ impl Zone {
             return Err(ZoneError::Empty { start, end });
         }
         // Registered ranges do not overlap, so the last that starts below `end` is the only one that can.
-        let before = self.by_start.range(..end).next_back().map(|(_, id)| self.pgmap(*id));
-        if let Some(other) = before.filter(|other| start < other.end) {
-            return Err(ZoneError::Overlap { start, end, other_start: other.start, other_end: other.end });
+        let before = self.by_start.range(..end).next_back();
+        if let Some((other_start, (other_end, _))) = before.filter(|(_, (other_end, _))| start < *other_end) {
+            return Err(ZoneError::Overlap { start, end, other_start: *other_start, other_end: *other_end });
         }
-        self.by_start.insert(start, PgmapId(self.pgmaps.len()));
+        self.store(pgmap);
+        Ok(())
+    }
+
+    /// `xa_store_range` of `memremap_pages`: the range is found from now on, and what was found there before is not.
+    fn store(&mut self, pgmap: DevPagemap) -> PgmapId {
+        let (start, end, id) = (pgmap.start, pgmap.end, PgmapId(self.pgmaps.len()));
+        self.erase(start, end);
+        self.by_start.insert(start, (end, id));
         self.pgmaps.push(pgmap);
         self.pgmap_refs.push(0);
-        Ok(())
+        id
+    }
+
+    /// Nothing is found from `start` to `end` any more.
+    fn erase(&mut self, start: PhysAddr, end: PhysAddr) {
+        let first = self.by_start.range(..=start).next_back().filter(|(_, (above, _))| *above > start);
+        let first = first.map_or(start, |(first, _)| *first);
+        let taken: Vec<_> = self.by_start.range(first..end).map(|(start, part)| (*start, *part)).collect();
+        for (part_start, (part_end, id)) in taken {
+            self.by_start.remove(&part_start);
+            if part_start < start {
+                self.by_start.insert(part_start, (start, id));
+            }
+            if end < part_end {
+                self.by_start.insert(end, (part_end, id));
+            }
+        }
+    }
+
+    /// Takes the range that was stored last out again.
+    fn withdraw_last(&mut self) {
+        if let Some(DevPagemap { start, end, .. }) = self.pgmaps.pop() {
+            self.pgmap_refs.pop();
+            self.erase(start, end);
+        }
+    }
+
+    /// New references are no longer given (`percpu_ref_kill`). Those that are held stay.
+    pub fn kill(&mut self, id: PgmapId) {
+        self.pgmaps[id.0].live = false;
     }
 
     /// Says how many references a page has; for a page inside a compound page, say it of the head.
     pub fn set_refcount(&mut self, pfn: Pfn, refcount: i64) {
         self.page_refs.insert(pfn, refcount);
+    }
+
+    /// Says what a page is; for a page inside a compound page, say it of the head.
+    pub fn set_kind(&mut self, pfn: Pfn, kind: PageKind) {
+        self.page_kinds.insert(pfn, kind);
+    }
+
+    /// What a page is, by its head, where somebody said so.
+    pub fn page_kind(&self, head: Pfn) -> Option<PageKind> {
+        self.page_kinds.get(&head).copied()
+    }
+
+    /// Whether it was said of any page what it is.
+    pub fn has_kinds(&self) -> bool {
+        !self.page_kinds.is_empty()
+    }
+
+    /// Pins of a large page, by its head.
+    pub fn pins(&self, head: Pfn) -> i64 {
+        self.pins.get(&head).copied().unwrap_or(0)
+    }
+
+    /// Adds to the pins of a large page.
+    pub fn add_pins(&mut self, head: Pfn, count: i64) {
+        let pins = self.pins.entry(head).or_default();
+        *pins = pins.saturating_add(count);
+    }
+
+    /// log2 of the frames of the compound page with that head; 0 for an ordinary page.
+    pub fn order(&self, head: Pfn) -> u32 {
+        self.compounds.get(&head).copied().unwrap_or(0)
     }
 
     /// Says that the `1 << order` frames from `head` are one compound page.
@@ -181,8 +233,8 @@ impl Zone {
 
     /// The pgmap whose range holds a frame, live or not, without taking a reference.
     pub fn find(&self, pa: PhysAddr) -> Option<PgmapId> {
-        let (_, id) = self.by_start.range(..=pa).next_back()?;
-        (pa < self.pgmap(*id).end).then_some(*id)
+        let (_, (end, id)) = self.by_start.range(..=pa).next_back()?;
+        (pa < *end).then_some(*id)
     }
 
     /// `get_dev_pagemap(pfn, cached)` (kernel/memremap.c, v5.3): the cached pgmap, whose reference is kept, if it holds
@@ -239,69 +291,4 @@ impl Zone {
     pub fn put(&mut self, head: Pfn, count: i64) {
         self.page_refs.insert(head, self.refcount(head).saturating_sub(count));
     }
-}
-
-/// What is wrong with a range, a compound page, or a file of them. Whoever wrote the file is at fault.
-#[derive(Debug, Error)]
-pub enum ZoneError {
-    /// A range that ends where it starts, or before.
-    #[error("pgmap [{start}, {end}) is empty")]
-    Empty {
-        /// First byte.
-        start: PhysAddr,
-        /// First byte above.
-        end: PhysAddr,
-    },
-    /// Two ranges share bytes: no frame can belong to two pgmaps.
-    #[error("pgmap [{start}, {end}) overlaps [{other_start}, {other_end})")]
-    Overlap {
-        /// First byte.
-        start: PhysAddr,
-        /// First byte above.
-        end: PhysAddr,
-        /// First byte of the earlier range.
-        other_start: PhysAddr,
-        /// First byte above the earlier range.
-        other_end: PhysAddr,
-    },
-    /// A compound page that cannot be.
-    #[error("compound page of order {order} at frame {head}: the head must be aligned to the order and free")]
-    Compound {
-        /// Its first frame.
-        head: Pfn,
-        /// log2 of its frames.
-        order: u32,
-    },
-    /// A file that cannot be read.
-    #[error("cannot read {path}: {cause}")]
-    Io {
-        /// The file.
-        path: String,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A file larger than any that makes sense.
-    #[error("{path}: larger than {max} bytes")]
-    TooLarge {
-        /// The file.
-        path: String,
-        /// Bytes that are read.
-        max: u64,
-    },
-    /// A file that is not what it should be.
-    #[error("{path}: {cause}")]
-    Syntax {
-        /// The file.
-        path: String,
-        /// What is wrong, with line and column.
-        cause: toml::de::Error,
-    },
-    /// A file with a range or page that cannot be.
-    #[error("{path}: {cause}")]
-    InFile {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        cause: Box<ZoneError>,
-    },
 }
