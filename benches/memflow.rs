@@ -30,7 +30,7 @@ const ENTRIES: u64 = 1 << 20;
 /// From this seed, with that many words, no two neighbours are the same. memflow takes the second of such for a table that
 /// leads nowhere, also where it is a pte (`work_through_stack` in src/mem/virt_translate/mmu/spec.rs, 0.2.4), and which is
 /// the second depends on how it was asked.
-const SEED: u64 = ptwalk::bench::SEED + @;
+const SEED: u64 = ptwalk::bench::SEED + 4;
 
 /// Bytes of a page, as memflow counts them.
 const PAGE: u64 = PAGE_BYTES as u64;

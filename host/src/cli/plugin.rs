@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use ptwalk::engine::sandbox::Mode;
-use ptwalk::engine::{Admitted, Choice, Engine, Queries};
+use ptwalk::engine::{Admitted, Choice, Engine, Fused, Queries, Wanted};
 use ptwalk::number::parse_u64;
 use ptwalk::plugin::{self, describe};
 use ptwalk_abi::{Config, Extern, Helper, Level, MANIFEST_KEYS, Signature};
@@ -147,6 +147,13 @@ fn inspect(args: &PluginInspectArgs) -> Result<Answer> {
             let mut out = stdout();
             print_plugin(&mut out, &plugin)?;
             print_forms(&mut out, &report, &config)?;
+            if let Some(verified) = outcome.verified() {
+                let queries = Queries::walk(verified.geometry(), &Wanted::ALL);
+                writeln!(out, "a walk that shows everything is scanned by:")?;
+                for (level, kernel) in Fused::new(verified, queries)?.kernels() {
+                    writeln!(out, "  {level} {kernel}")?;
+                }
+            }
             if let Some(layout) = &layout {
                 writeln!(out, "\n{} entry:\n{}", args.level, layout.draw(100, Style::Box))?;
             }

@@ -116,3 +116,37 @@ impl Code {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rights of the mapping that holds an address, as the system tells them.
+    #[cfg(target_os = "linux")]
+    fn rights(address: usize) -> Option<String> {
+        let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+        maps.lines().find_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap_or(0));
+            (start..end).contains(&address).then(|| rest[..4].to_owned())
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn code_is_executable_and_not_writable() {
+        let mut assembly = Assembly::default();
+        assembly.add(&[0xc3]);
+        let code = assembly.finish(Vec::new()).expect("memory for one byte of code");
+        assert_eq!(rights(code.memory.as_ptr().addr()).as_deref(), Some("r-xp"));
+    }
+
+    #[test]
+    fn functions_begin_at_lines_of_the_cache() {
+        let mut assembly = Assembly::default();
+        let entries = [&[1_u8; 3][..], &[2; 65], &[3; 1]].map(|code| assembly.add(code));
+        assert_eq!(entries, [Entry(0), Entry(64), Entry(192)]);
+        assert_eq!(assembly.len(), 193);
+    }
+}

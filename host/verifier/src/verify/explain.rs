@@ -108,7 +108,7 @@ struct Call {
     path: Path,
 }
 
-/// The command that runs a helper on these arguments under a configuration.
+/// The command that runs a helper on these arguments under a configuration, of a plugin that is refused.
 fn command(config: &Config, helper: &str, args: &[u64]) -> String {
     let args: Vec<String> = args.iter().map(|arg| format!("{arg:#x}")).collect();
     let differs = |key: &&Extern| config.value(**key) != Config::DEFAULT.value(**key);
@@ -123,7 +123,7 @@ fn command(config: &Config, helper: &str, args: &[u64]) -> String {
         line.push_str(" --config ");
         line.push_str(&settings.join(","));
     }
-    line
+    line + " --unverified"
 }
 
 /// One call as lines: what was called, then the operators, the middle left out where they are many.
@@ -284,10 +284,10 @@ mod tests {
     #[test]
     fn a_command_states_what_differs_from_the_default() {
         let config = Config::DEFAULT.with(Extern::ARCH_HAS_PTE_SPECIAL, 0);
-        assert_eq!(command(&Config::DEFAULT, "pte_shift", &[]), "ptwalk plugin run PLUGIN pte_shift");
+        assert_eq!(command(&Config::DEFAULT, "pte_shift", &[]), "ptwalk plugin run PLUGIN pte_shift --unverified");
         assert_eq!(
             command(&config, "pte_modify", &[1, 0x20]),
-            "ptwalk plugin run PLUGIN pte_modify 0x1 0x20 --config ARCH_HAS_PTE_SPECIAL=0"
+            "ptwalk plugin run PLUGIN pte_modify 0x1 0x20 --config ARCH_HAS_PTE_SPECIAL=0 --unverified"
         );
     }
 
