@@ -42,6 +42,66 @@ macro_rules! export_arch {
     };
 }
 
+/// Makes the methods of [`Arch`](crate::Arch), the list `IMPLEMENTED` and the exports of a plugin from one table of what
+/// it implements: signature, helper, names of `self` and the arguments, and the value.
+///
+/// ```ignore
+/// ptwalk_abi::plugin! {
+///     manifest: "../plugin.toml",
+///     arch: Arm64,
+///     predicate pte_none |cpu, x| cpu.none(Level::Pte, x);
+///     access pte_access_permitted |cpu, x, write| cpu.access_permitted(x, write);
+///     count SHARED_ROOT |_| 0;
+/// }
+/// ```
+#[macro_export]
+macro_rules! plugin {
+    (manifest: $manifest:literal, arch: $arch:ident,
+     $($sig:ident $name:ident |$cpu:pat_param $(, $arg:ident)*| $value:expr;)*) => {
+        #[allow(non_snake_case, reason = "the kernel's names")]
+        impl<K: $crate::Kconfig> $crate::Arch for $arch<K> {
+            $($crate::plugin!(@method $sig $name |$cpu $(, $arg)*| $value);)*
+        }
+
+        /// What the plugin implements and, built for WASM, exports.
+        pub const IMPLEMENTED: &[$crate::Helper] = &[$($crate::Helper::$name),*];
+
+        $crate::export_arch! {
+            manifest: $manifest,
+            arch: $arch,
+            helpers: $($name)*,
+        }
+    };
+    (@method predicate $name:ident |$cpu:pat_param, $x:ident| $value:expr) => {
+        #[inline(always)]
+        fn $name(&self, $x: u64) -> bool { let $cpu = self; $value }
+    };
+    (@method access $name:ident |$cpu:pat_param, $x:ident, $write:ident| $value:expr) => {
+        #[inline(always)]
+        fn $name(&self, $x: u64, $write: bool) -> bool { let $cpu = self; $value }
+    };
+    (@method compare $name:ident |$cpu:pat_param, $x:ident, $y:ident| $value:expr) => {
+        #[inline(always)]
+        fn $name(&self, $x: u64, $y: u64) -> bool { let $cpu = self; $value }
+    };
+    (@method perms $name:ident |$cpu:pat_param, $x:ident| $value:expr) => {
+        #[inline(always)]
+        fn $name(&self, $x: u64) -> u32 { let $cpu = self; $value }
+    };
+    (@method entry $name:ident |$cpu:pat_param $(, $x:ident)+| $value:expr) => {
+        #[inline(always)]
+        fn $name(&self, $($x: u64),+) -> u64 { let $cpu = self; $value }
+    };
+    (@method count $name:ident |$cpu:pat_param| $value:expr) => {
+        #[inline(always)]
+        fn $name(&self) -> u32 { let $cpu = self; $value }
+    };
+    (@method address $name:ident |$cpu:pat_param| $value:expr) => {
+        #[inline(always)]
+        fn $name(&self) -> u64 { let $cpu = self; $value }
+    };
+}
+
 macro_rules! define_export_helper {
     ($d:tt $($sig:ident $name:ident $level:ident $op:ident = $stub:ident;)*) => {
         #[doc(hidden)]

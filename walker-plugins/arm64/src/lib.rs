@@ -4,7 +4,7 @@
 //! Out: the kernel's page-table helpers on them. Guaranteed: every helper is a pure function of its arguments and the
 //! configuration, ends, and cannot panic. Not handled: 128-bit descriptors (D128), stage 2, levels folded at boot.
 //!
-//! The table in this file is the one list of what the plugin implements: the [`Arch`] methods, [`IMPLEMENTED`] and the
+//! The table in this file is the one list of what the plugin implements: the [`Arch`](ptwalk_abi::Arch) methods, [`IMPLEMENTED`] and the
 //! exports of the WASM module are made from it. A helper that is not in it is the generic stub. The manual's words and where
 //! each kernel version was looked up are in this crate's `README.md`.
 #![no_std]
@@ -18,7 +18,7 @@ mod makers;
 mod permissions;
 mod predicates;
 
-use ptwalk_abi::{Arch, Extern, Helper, Kconfig, Level};
+use ptwalk_abi::{Extern, Level};
 
 use crate::layout::{AF, CONT, TABLE, USER, UXN, VALID, WRITE, any};
 
@@ -26,55 +26,9 @@ use crate::layout::{AF, CONT, TABLE, USER, UXN, VALID, WRITE, any};
 #[derive(Clone, Copy, Debug)]
 pub struct Arm64<K>(pub K);
 
-/// Makes the methods of [`Arch`] and the exports of the plugin from one table: signature, helper, names of `self` and
-/// the arguments, and the value.
-macro_rules! helpers {
-    ($($sig:ident $name:ident |$cpu:pat_param $(, $arg:ident)*| $value:expr;)*) => {
-        #[allow(non_snake_case, reason = "the kernel's names")]
-        impl<K: Kconfig> Arch for Arm64<K> {
-            $(helpers!(@method $sig $name |$cpu $(, $arg)*| $value);)*
-        }
-
-        /// What the plugin implements and, built for WASM, exports.
-        pub const IMPLEMENTED: &[Helper] = &[$(Helper::$name),*];
-
-        ptwalk_abi::export_arch! {
-            manifest: "../plugin.toml",
-            arch: Arm64,
-            helpers: $($name)*,
-        }
-    };
-    (@method predicate $name:ident |$cpu:pat_param, $x:ident| $value:expr) => {
-        #[inline(always)]
-        fn $name(&self, $x: u64) -> bool { let $cpu = self; $value }
-    };
-    (@method access $name:ident |$cpu:pat_param, $x:ident, $write:ident| $value:expr) => {
-        #[inline(always)]
-        fn $name(&self, $x: u64, $write: bool) -> bool { let $cpu = self; $value }
-    };
-    (@method compare $name:ident |$cpu:pat_param, $x:ident, $y:ident| $value:expr) => {
-        #[inline(always)]
-        fn $name(&self, $x: u64, $y: u64) -> bool { let $cpu = self; $value }
-    };
-    (@method perms $name:ident |$cpu:pat_param, $x:ident| $value:expr) => {
-        #[inline(always)]
-        fn $name(&self, $x: u64) -> u32 { let $cpu = self; $value }
-    };
-    (@method entry $name:ident |$cpu:pat_param $(, $x:ident)+| $value:expr) => {
-        #[inline(always)]
-        fn $name(&self, $($x: u64),+) -> u64 { let $cpu = self; $value }
-    };
-    (@method count $name:ident |$cpu:pat_param| $value:expr) => {
-        #[inline(always)]
-        fn $name(&self) -> u32 { let $cpu = self; $value }
-    };
-    (@method address $name:ident |$cpu:pat_param| $value:expr) => {
-        #[inline(always)]
-        fn $name(&self) -> u64 { let $cpu = self; $value }
-    };
-}
-
-helpers! {
+ptwalk_abi::plugin! {
+    manifest: "../plugin.toml",
+    arch: Arm64,
     predicate pte_none |cpu, x| cpu.none(Level::Pte, x);
     predicate pmd_none |cpu, x| cpu.none(Level::Pmd, x);
     predicate pud_none |cpu, x| cpu.none(Level::Pud, x);
