@@ -16,7 +16,8 @@ pub(super) const FRAMES: &[Law] = &[
         "pte_pfn_kept",
         DERIVED,
         "no maker moves a pte to another frame",
-        "for MAKER in mkhuge, mknoncont, mkpresent, mkinvalid:
+        "for MAKER in mkhuge, mknoncont, mkpresent, mkinvalid, mk_savedwrite, clear_savedwrite, mksoft_dirty, \
+         clear_soft_dirty, mkpte, mkuser, mkprivileged, mkexec:
          forall x: u64 where !pte_none(x) && !pte_none(pte_MAKER(x)). pte_pfn(pte_MAKER(x)) == pte_pfn(x)",
     ),
     law(
@@ -86,9 +87,9 @@ pub(super) const MEANINGS: &[Law] = &[
     law(
         "leaf_stays_bad",
         DERIVED,
-        "a leaf stays what is no table",
+        "a leaf stays what is no table, where the marker of a leaf makes it so",
         "for MAKER in mkyoung, mkold, mkdirty, mkclean, mkwrite, wrprotect, mkspecial, mkdevmap:
-         forall x: u64 where pmd_leaf(x). pmd_bad(pmd_MAKER(x)) == pmd_bad(x)",
+         forall x: u64 where pmd_leaf(x) && pmd_bad(pmd_mkhuge(0)). pmd_bad(pmd_MAKER(x)) == pmd_bad(x)",
     ),
     law(
         "mkdevmap_keeps_leaf",
@@ -239,22 +240,24 @@ pub(super) const MEANINGS: &[Law] = &[
     law(
         "access_kept",
         DERIVED,
-        "these makers change nothing that GUP-fast asks of a leaf",
+        "these makers change nothing that GUP-fast asks of a leaf; on ppc64 mkdevmap makes one of a table",
         "for pXd in pte, pmd: for MAKER in mkyoung, mkold, mkdirty, mkclean, mkspecial, mkdevmap:
-         forall x: u64, write: u64. pXd_access_permitted(pXd_MAKER(x), write) == pXd_access_permitted(x, write)",
+         forall x: u64, write: u64 where pte_present(pXd_MAKER(x)) == pte_present(x). pXd_access_permitted(pXd_MAKER(x), write) == pXd_access_permitted(x, write)",
     ),
     law(
         "perms_kept",
         DERIVED,
-        "software bits do not change what the hardware permits",
-        "for pXd in pte, pmd: for MAKER in mkspecial, mkdevmap: forall x: u64 where pXd_valid(x).
+        "software bits do not change what the hardware permits; on ppc64 mkdevmap makes a leaf of a table",
+        "for pXd in pte, pmd: for MAKER in mkspecial, mkdevmap:
+         forall x: u64 where pXd_valid(x) && pmd_leaf(pXd_MAKER(x)) == pmd_leaf(x).
          pXd_mmu_perms(pXd_MAKER(x)) == pXd_mmu_perms(x)",
     ),
     law(
         "access_kept_of_valid",
         DERIVED,
         "of an entry that the hardware uses, these makers change nothing that GUP-fast asks",
-        "for pXd in pte, pmd: for MAKER in mkhuge, mkcont: forall x: u64, write: u64 where pXd_valid(x).
+        "for pXd in pte, pmd: for MAKER in mkhuge, mkcont:
+         forall x: u64, write: u64 where pXd_valid(x) && pte_present(pXd_MAKER(x)) == pte_present(x).
          pXd_access_permitted(pXd_MAKER(x), write) == pXd_access_permitted(x, write)",
     ),
     law(

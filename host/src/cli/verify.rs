@@ -117,6 +117,8 @@ pub fn describe(config: &Config) -> String {
         Extern::NUMA_BALANCING,
         Extern::ARCH_HAS_PTE_DEVMAP,
         Extern::DEVMAP_SERIES,
+        Extern::PPC_RADIX_MMU,
+        Extern::HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD,
     ];
     for key in options.into_iter().filter(|key| config.get(*key) != key.default()) {
         text += &format!(", {key}={}", config.get(key));
@@ -259,7 +261,7 @@ struct Collected {
 
 fn all_configs(args: &VerifyArgs, spec: &str, plugin: &Arc<ValidPlugin>, laws: &LawSet) -> Result<(bool, Value)> {
     let session = Session::new(plugin).map_err(|rejection| anyhow::anyhow!("{rejection}"))?;
-    let matrix = Matrix::all();
+    let matrix = Matrix::of_plugin(plugin);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let bar = progress(&args.output, "verifying");
     bar.set_length(matrix.configs().len() as u64);

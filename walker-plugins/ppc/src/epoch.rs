@@ -15,16 +15,18 @@ use crate::layout::DEVMAP;
 
 impl<K: Kconfig> Ppc<K> {
     /// DEVMAP where the modelled kernel has it, else nothing. Read: in v5.3.1 (it came with v4.13) and v6.14, gone from
-    /// v6.17. A kernel of the 2019 series has it whatever the version says, as on arm64.
+    /// v6.17. A kernel of the 2019 series has it whatever the version says, as on arm64. No released kernel for book3s is
+    /// without ARCH_HAS_PTE_DEVMAP before v6.17.
     #[inline(always)]
     pub(crate) fn devmap_bit(&self) -> u64 {
-        if self.0.since(6, 17) && !self.0.on(Extern::DEVMAP_SERIES) { 0 } else { DEVMAP }
+        let in_use = !self.0.since(6, 17) || self.0.on(Extern::DEVMAP_SERIES);
+        if self.0.on(Extern::ARCH_HAS_PTE_DEVMAP) && in_use { DEVMAP } else { 0 }
     }
 
     /// Whether the devmap helpers are more than generic stubs.
     #[inline(always)]
     pub(crate) fn has_devmap(&self) -> bool {
-        self.0.on(Extern::ARCH_HAS_PTE_DEVMAP) && self.devmap_bit() != 0
+        self.devmap_bit() != 0
     }
 
     /// Whether device memory is no transparent huge page with hash and 64K either, and `pmd_mkdevmap` sets THP_HUGE

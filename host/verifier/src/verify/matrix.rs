@@ -10,6 +10,8 @@ use std::sync::mpsc;
 
 use ptwalk_abi::{Config, Extern, KVersion};
 
+use crate::validate::ValidPlugin;
+
 use super::{Demand, LawSet, Outcome, Session};
 
 /// `PAGE_SHIFT`, `VA_BITS`, `PA_BITS` as kernels can be built: arm64's ten combinations of granule and VA size (v6.14,
@@ -29,14 +31,17 @@ const SHAPES: [(i32, i32, i32); 11] = [
 ];
 
 /// Kernel versions: the first of each epoch, in which some architecture's helpers differ from those before.
-const VERSIONS: [(u8, u8); 14] = [
+const VERSIONS: [(u8, u8); 17] = [
     (5, 3),
     (5, 4),
+    (5, 7),
     (5, 8),
+    (5, 9),
     (5, 10),
     (5, 15),
     (5, 19),
     (6, 1),
+    (6, 2),
     (6, 6),
     (6, 9),
     (6, 11),
@@ -54,6 +59,10 @@ const OPTIONS: [(Extern, [i32; 2]); 5] = [
     (Extern::ARCH_HAS_PTE_DEVMAP, [0, 1]),
     (Extern::DEVMAP_SERIES, [0, 31]),
 ];
+
+/// Options that only some architectures have, and the values they take: tried where a plugin asks for the option.
+const OWN_OPTIONS: [(Extern, [i32; 2]); 2] =
+    [(Extern::PPC_RADIX_MMU, [1, 0]), (Extern::HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD, [0, 1])];
 
 /// Whether the plugin has tables under a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,16 +120,33 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// The whole product.
+    /// The product of what every architecture has.
     pub fn all() -> Matrix {
+        Matrix::product(&SHAPES, &OPTIONS)
+    }
+
+    /// The product for one plugin. Options that it asks for are added to those that every architecture has; to a plugin
+    /// that does not ask for `VA_BITS`, shapes with the same page size are one.
+    pub fn of_plugin(plugin: &ValidPlugin) -> Matrix {
+        let asks = |key: &Extern| plugin.imports().contains(key);
+        let last_of_its_page_size = |at: usize| SHAPES[at + 1..].iter().all(|later| later.0 != SHAPES[at].0);
+        let shapes: Vec<_> = (0..SHAPES.len())
+            .filter(|at| asks(&Extern::VA_BITS) || last_of_its_page_size(*at))
+            .map(|at| SHAPES[at])
+            .collect();
+        let own = OWN_OPTIONS.into_iter().filter(|(key, _)| asks(key));
+        Matrix::product(&shapes, &OPTIONS.into_iter().chain(own).collect::<Vec<_>>())
+    }
+
+    fn product(shapes: &[(i32, i32, i32)], options: &[(Extern, [i32; 2])]) -> Matrix {
         let mut configs = Vec::new();
-        for (page_shift, va_bits, pa_bits) in SHAPES {
-            let shape = Config::DEFAULT.with(Extern::PAGE_SHIFT, page_shift).with(Extern::VA_BITS, va_bits);
+        for (page_shift, va_bits, pa_bits) in shapes {
+            let shape = Config::DEFAULT.with(Extern::PAGE_SHIFT, *page_shift).with(Extern::VA_BITS, *va_bits);
             for (a, b) in VERSIONS {
                 let version = KVersion::new(a, b, 0).code();
-                let epoch = shape.with(Extern::PA_BITS, pa_bits).with(Extern::LINUX_VERSION_CODE, version);
-                for choice in 0..1usize << OPTIONS.len() {
-                    let chosen = OPTIONS
+                let epoch = shape.with(Extern::PA_BITS, *pa_bits).with(Extern::LINUX_VERSION_CODE, version);
+                for choice in 0..1usize << options.len() {
+                    let chosen = options
                         .iter()
                         .enumerate()
                         .fold(epoch, |config, (bit, (key, values))| config.with(*key, values[choice >> bit & 1]));

@@ -154,7 +154,7 @@ fn a_run_over_the_matrix_can_be_stopped() {
 #[test]
 fn the_matrix_is_the_product() {
     let matrix = Matrix::all();
-    assert_eq!(matrix.configs().len(), 11 * 14 * 32);
+    assert_eq!(matrix.configs().len(), 11 * 17 * 32);
     let unique: std::collections::HashSet<&Config> = matrix.configs().iter().collect();
     assert_eq!(unique.len(), matrix.configs().len());
 }
