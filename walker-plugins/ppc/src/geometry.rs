@@ -20,6 +20,9 @@ use crate::Ppc;
 /// First address of quadrant 3: PAGE_OFFSET.
 const QUADRANT_3: u64 = 0xc000_0000_0000_0000;
 
+/// log2 of a memory section's bytes (arch/powerpc/include/asm/sparsemem.h, v5.3 to v6.14).
+pub(crate) const SECTION_SIZE_BITS: u32 = 24;
+
 /// log2 of what user mode may be granted with 64K: 4 PB (arch/powerpc/include/asm/task_size_64.h, v5.3).
 const TASK_SIZE_BITS_64K: u32 = 52;
 /// log2 of what user mode may be granted with 4K: 64 TB, whatever the MMU.
