@@ -7,6 +7,8 @@
 mod image;
 #[path = "cli/machine.rs"]
 mod machine;
+#[path = "cli/ppc.rs"]
+mod ppc;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/streams.rs"]

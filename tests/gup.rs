@@ -8,9 +8,9 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ptwalk::engine::Engine;
 use ptwalk::engine::query::gup_queries;
 use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::engine::{Engine, Query};
 use ptwalk::gup::{FollFlags, GupOutcome, get_user_pages_fast};
 use ptwalk::image::Image;
 use ptwalk::number::parse_u64;
@@ -19,13 +19,18 @@ use ptwalk::walk::{Root, TableSet};
 use ptwalk::zone::file::ZoneFile;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
 use ptwalk_arm64::Arm64;
+use ptwalk_ppc::Ppc;
 use serde::Deserialize;
+use support::core::ByteOrder;
 use support::{Memory, Native};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
     title: String,
+    /// Name of the plugin.
+    #[serde(default = "arm64")]
+    arch: String,
     kernel: String,
     config: BTreeMap<String, i32>,
     root: String,
@@ -64,6 +69,19 @@ struct StopExpected {
     reason: String,
     va: Option<String>,
     level: Option<String>,
+}
+
+fn arm64() -> String {
+    "arm64".to_owned()
+}
+
+/// The plugin called `name` compiled in, as an engine.
+fn native(name: &str, config: Config, queries: Vec<Query>) -> Box<dyn Engine> {
+    match name {
+        "arm64" => Box::new(Native::new(Arm64(config), queries)),
+        "ppc" => Box::new(Native::new(Ppc(config), queries)),
+        _ => panic!("no plugin {name} is compiled in"),
+    }
 }
 
 fn number(text: &str) -> u64 {
@@ -135,10 +153,11 @@ fn check(call: &Call, outcome: &GupOutcome, page_shift: u32) -> Result<(), Strin
 
 fn run(scenario: &Scenario) -> Result<usize, String> {
     let config = scenario.config();
-    let plugin = plugin::load("arm64").map_err(|error| error.to_string())?;
+    let plugin = plugin::load(&scenario.arch).map_err(|error| error.to_string())?;
     let geometry = Compiled::geometry(&plugin, &config).map_err(|error| error.to_string())?;
     let page_shift = geometry.page_shift();
-    let (base, bytes) = scenario.memory(page_shift).bytes(1 << page_shift);
+    let order = if geometry.big_endian { ByteOrder::Big } else { ByteOrder::Little };
+    let (base, bytes) = scenario.memory(page_shift).bytes(order, 1 << page_shift);
     let image = Image::from_bytes("scenario", bytes, Some(PhysAddr(base))).map_err(|error| error.to_string())?;
     let root = Root { pa: PhysAddr(number(&scenario.root)), half: Half::Lower };
     let tables = TableSet { image: &image, geometry: &geometry, root };
@@ -151,7 +170,7 @@ fn run(scenario: &Scenario) -> Result<usize, String> {
         let engines: [(&str, Box<dyn Engine>); 3] = [
             ("batched", Box::new(instance(Mode::Batched)?)),
             ("per call", Box::new(instance(Mode::PerCall)?)),
-            ("native", Box::new(Native::new(Arm64(config), queries))),
+            ("native", native(&scenario.arch, config, queries)),
         ];
         for (name, mut engine) in engines {
             let mut zone = scenario.zone.zone().map_err(|error| error.to_string())?;
@@ -187,7 +206,7 @@ fn scenarios() -> Vec<PathBuf> {
 #[test]
 fn every_scenario_gives_what_its_file_says_in_every_engine() {
     let files = scenarios();
-    assert!(files.len() >= 17, "S1 to S13, S15, S19 and S20 are {} files", files.len());
+    assert!(files.len() >= 20, "S1 to S13 and S15 to S20 are {} files", files.len());
     let mut failures = Vec::new();
     let mut runs = 0;
     for path in &files {

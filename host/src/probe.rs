@@ -3,11 +3,14 @@
 //! In: an [`Image`]. Out: a [`Probe`]. Nothing is guessed silently: what could not be known is listed with the flag that
 //! supplies it, and a root is a candidate until somebody uses it.
 //!
-//! The order of bytes of a core's headers is that of the kernel which wrote it, so its tables have it too.
+//! The order of bytes of a core's headers is that of the kernel which wrote it, so its tables have it too; on ppc64 they
+//! are big-endian on either.
 //!
 //! Facts about arm64 are those of arch/arm64/kernel/vmcore_info.c (v6.12; `crash_core.c` before v6.9): `VA_BITS` is the
 //! configured size and `TCR_EL1_T1SZ` the one in use; `kimage_voffset` is the distance from the kernel image's virtual
 //! to its physical address; symbols are absolute.
+
+mod ppc;
 
 use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
 
@@ -66,7 +69,7 @@ impl Probe {
         let mut probe = Probe { arch: arch(image), ..Probe::default() };
         match &probe.arch {
             None => probe.unknown("architecture", "--plugin"),
-            Some((arch @ ("x86_64" | "ppc64"), _)) => {
+            Some((arch @ "x86_64", _)) => {
                 let what = format!("page-table format: no {arch} plugin is embedded");
                 probe.unknown(&what, "--plugin FILE");
             }
@@ -79,7 +82,12 @@ impl Probe {
             Some(info) => probe.vmcoreinfo(info),
             None => {
                 probe.unknown("kernel version (no VMCOREINFO note)", "--kernel");
-                probe.unknown("page size, VA and PA bits (no VMCOREINFO note)", "--config");
+                if matches!(probe.arch, Some(("ppc", _))) {
+                    probe.unknown("page size, 4K assumed (no VMCOREINFO note)", "--config PAGE_SHIFT=16");
+                    probe.ppc_mmu_unknown("no VMCOREINFO note");
+                } else {
+                    probe.unknown("page size, VA and PA bits (no VMCOREINFO note)", "--config");
+                }
             }
         }
         if probe.roots.is_empty() {
@@ -126,8 +134,10 @@ impl Probe {
             }
             None => self.unknown("page size (VMCOREINFO has no PAGESIZE)", "--config PAGE_SHIFT=…"),
         }
-        if matches!(self.arch, Some(("arm64", _))) {
-            self.arm64(info);
+        match self.arch {
+            Some(("arm64", _)) => self.arm64(info),
+            Some(("ppc", _)) => self.ppc(info),
+            _ => {}
         }
     }
 
@@ -175,7 +185,7 @@ fn arch(image: &Image) -> Option<(&'static str, String)> {
     let name = match image.machine()? {
         Machine::Aarch64 => "arm64",
         Machine::X86_64 => "x86_64",
-        Machine::Ppc64 => "ppc64",
+        Machine::Ppc64 => "ppc",
         Machine::Other(_) => return None,
     };
     Some((name, "ELF e_machine".to_owned()))

@@ -123,7 +123,7 @@ fn what_the_image_leaves_open_exits_3_and_names_the_flag() {
     ptwalk(&["gup", &kernel, "0x1000", "1"]).exits(3).says(&["user addresses", "--root PA"]).prints_nothing();
     ptwalk(&["walk", &image, KERNEL_PAGE, "--root", ROOT]).exits(3).says(&["upper half", "--half upper"]);
 
-    let raw = files.write("raw", &user_memory().bytes(4096).1);
+    let raw = files.write("raw", &user_memory().bytes(ByteOrder::Little, 4096).1);
     let on_raw = ["walk", &raw, PAGE, "--base", "0x1000", "--root", ROOT];
     ptwalk(&on_raw).exits(3).says(&["architecture", "--plugin", "arm64"]).prints_nothing();
     ptwalk(&[&on_raw[..], &["--plugin", "arm64"]].concat()).exits(0);

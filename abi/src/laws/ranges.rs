@@ -147,13 +147,13 @@ pub(super) const STUBS: &[Law] = &[
         "no_trans_huge_without_mmu",
         "include/linux/huge_mm.h, mm/debug_vm_pgtable.c: has_transparent_hugepage (v5.10)",
         "trans_huge is 0 where the MMU of the day has no huge pages",
-        "forall x: u64 where has_transparent_hugepage() == 0. pmd_trans_huge(x) == 0",
+        "forall x: u64. has_transparent_hugepage() == 0 => pmd_trans_huge(x) == 0",
     ),
     law(
         "no_pud_trans_huge_without_mmu",
         "mm/debug_vm_pgtable.c: has_transparent_pud_hugepage (v6.6)",
         "pud_trans_huge and pud_devmap are 0 where the MMU of the day has no huge puds",
-        "forall x: u64 where has_transparent_pud_hugepage() == 0. pud_trans_huge(x) == 0 && pud_devmap(x) == 0",
+        "forall x: u64. has_transparent_pud_hugepage() == 0 => pud_trans_huge(x) == 0 && pud_devmap(x) == 0",
     ),
     law(
         "no_hugepd",
