@@ -10,6 +10,7 @@ use super::*;
 mod arm64;
 mod axioms;
 mod misc;
+mod ppc;
 mod thread;
 
 fn repository() -> std::path::PathBuf {
