@@ -43,6 +43,21 @@ fn verifies_under_a_sample_of_its_matrix() {
     assert!(tally.passes() && tally.unsupported > 0 && tally.verified > tally.unsupported, "{tally:?}");
 }
 
+/// What the matrix does not vary: protection keys that deny something, and a kernel without special ptes.
+#[test]
+fn keys_and_special_ptes_break_no_law() {
+    let plugin = load(PPC);
+    for (page_shift, version) in [(12, (5, 3)), (16, (5, 3)), (12, (5, 9)), (16, (6, 14))] {
+        let hash = config(page_shift, 0, version);
+        for config in [hash.with(Extern::AMR, 0x1234_5678), hash.with(Extern::AMR, -1)] {
+            let report = verify(&plugin, &config, &host()).report();
+            assert_eq!(report.verdict, Verdict::Verified, "{config:?}: {:#?}", report.errors);
+        }
+        let report = verify(&plugin, &hash.with(Extern::ARCH_HAS_PTE_SPECIAL, 0), &host()).report();
+        assert_eq!(report.verdict, Verdict::Verified, "{:#?}", report.errors);
+    }
+}
+
 /// Laws of the rows that hold for every entry, by the number of the row.
 const ROWS: [(&str, &[&str]); 35] = [
     ("A1", &["mkyoung_makes_young"]),
