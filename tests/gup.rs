@@ -1,16 +1,15 @@
 //! GUP scenarios: tables, a request and what must come of it, one a file under `tests/gup/`.
 //!
-//! Every scenario runs through the sandbox, batched and per call, and through the native build of the plugin; all must
-//! give the same. The format is explained in `tests/gup/README.md`.
+//! Every scenario runs through every engine: fused with each kernel, the sandbox, and the native build of the plugin; all
+//! must give the same. The format is explained in `tests/gup/README.md`.
 
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ptwalk::engine::query::gup_queries;
-use ptwalk::engine::sandbox::{Compiled, Mode};
-use ptwalk::engine::{Engine, Query};
+use ptwalk::engine::Queries;
+use ptwalk::engine::sandbox::Compiled;
 use ptwalk::gup::{FollFlags, GupOutcome, get_user_pages_fast};
 use ptwalk::image::Image;
 use ptwalk::number::parse_u64;
@@ -18,11 +17,9 @@ use ptwalk::plugin;
 use ptwalk::walk::{Root, TableSet};
 use ptwalk::zone::file::ZoneFile;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
-use ptwalk_arm64::Arm64;
-use ptwalk_ppc::Ppc;
 use serde::Deserialize;
+use support::Memory;
 use support::core::ByteOrder;
-use support::{Memory, Native};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,15 +70,6 @@ struct StopExpected {
 
 fn arm64() -> String {
     "arm64".to_owned()
-}
-
-/// The plugin called `name` compiled in, as an engine.
-fn native(name: &str, config: Config, queries: Vec<Query>) -> Box<dyn Engine> {
-    match name {
-        "arm64" => Box::new(Native::new(Arm64(config), queries)),
-        "ppc" => Box::new(Native::new(Ppc(config), queries)),
-        _ => panic!("no plugin {name} is compiled in"),
-    }
 }
 
 fn number(text: &str) -> u64 {
@@ -164,14 +152,8 @@ fn run(scenario: &Scenario) -> Result<usize, String> {
     let mut runs = 0;
     for call in &scenario.call {
         let flags = FollFlags { write: call.write, longterm: call.longterm };
-        let queries = gup_queries(&geometry, flags.write);
-        let compiled = Compiled::new(plugin.clone(), &config, queries.clone()).map_err(|error| error.to_string())?;
-        let instance = |mode| compiled.instantiate(mode).map_err(|error| error.to_string());
-        let engines: [(&str, Box<dyn Engine>); 3] = [
-            ("batched", Box::new(instance(Mode::Batched)?)),
-            ("per call", Box::new(instance(Mode::PerCall)?)),
-            ("native", native(&scenario.arch, config, queries)),
-        ];
+        let queries = Queries::gup(&geometry, flags.write);
+        let engines = support::engines(&scenario.arch, &config, &queries).map_err(|error| error.to_string())?;
         for (name, mut engine) in engines {
             let mut zone = scenario.zone.zone().map_err(|error| error.to_string())?;
             let start = VirtAddr(number(&call.va));

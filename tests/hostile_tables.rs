@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use Extern::{CPU_BIG_ENDIAN, LINUX_VERSION_CODE, PA_BITS, PAGE_SHIFT, VA_BITS};
 use Level::{P4d, Pgd, Pmd, Pte, Pud};
-use ptwalk::engine::query::{gup_queries, walk_queries};
-use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
+use ptwalk::engine::sandbox::{Compiled, Sandbox};
+use ptwalk::engine::{Queries, Wanted};
 use ptwalk::gup::{FollFlags, GupOutcome, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::image::Image;
 use ptwalk::plugin;
@@ -62,8 +62,7 @@ impl Space {
     }
 
     fn walker(&self) -> Result<Sandbox, Failure> {
-        let compiled = Compiled::new(plugin::load("arm64")?, &self.config, walk_queries(&self.geometry))?;
-        Ok(compiled.instantiate(Mode::Batched)?)
+        support::sandbox(&self.config, Queries::walk(&self.geometry, &Wanted::ALL))
     }
 
     fn events(&self, range: Option<VaRange>) -> Result<Vec<Seen>, Failure> {
@@ -84,8 +83,7 @@ impl Space {
     }
 
     fn gup(&self, start: u64, nr: i64) -> Result<GupOutcome, Failure> {
-        let compiled = Compiled::new(plugin::load("arm64")?, &self.config, gup_queries(&self.geometry, false))?;
-        let mut engine = compiled.instantiate(Mode::Batched)?;
+        let mut engine = support::sandbox(&self.config, Queries::gup(&self.geometry, false))?;
         let mut zone = Zone::default();
         let flags = FollFlags::default();
         Ok(get_user_pages_fast(&mut engine, &self.tables(), &mut zone, VirtAddr(start), nr, flags)?)
@@ -344,8 +342,7 @@ fn what_a_huge_leaf_takes_is_given_back() -> Result<(), Failure> {
         (0x4000, PAGE | 0x4020_5000),
     ]);
     let space = Space::lower(&memory)?;
-    let compiled = Compiled::new(plugin::load("arm64")?, &space.config, gup_queries(&space.geometry, false))?;
-    let mut engine = compiled.instantiate(Mode::Batched)?;
+    let mut engine = support::sandbox(&space.config, Queries::gup(&space.geometry, false))?;
     let mut zone = Zone::default();
     for (start, pages) in [(0, 512), (0x20_0000, 1), (0x5000, 2)] {
         let (start, flags) = (VirtAddr(start), FollFlags::default());

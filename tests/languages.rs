@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ptwalk::engine::Engine;
-use ptwalk::engine::query::walk_queries;
 use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::engine::{Queries, Wanted};
 use ptwalk::plugin;
 use ptwalk::sample;
 use ptwalk::walk::{Event, TableSet, walk_map};
@@ -73,8 +73,10 @@ fn every_exported_helper_answers_as_the_plugin_in_rust() -> Result<(), Failure> 
         for config in configs() {
             let shapes = [shape(&plugin, &config)?, shape(&reference, &config)?];
             assert_eq!(shapes[0], shapes[1], "{name}");
-            let mut theirs = Compiled::new(plugin.clone(), &config, Vec::new())?.instantiate(Mode::PerCall)?;
-            let mut ours = Compiled::new(reference.clone(), &config, Vec::new())?.instantiate(Mode::PerCall)?;
+            let mut theirs =
+                Compiled::unverified(plugin.clone(), &config, Queries::none())?.instantiate(Mode::PerCall)?;
+            let mut ours =
+                Compiled::unverified(reference.clone(), &config, Queries::none())?.instantiate(Mode::PerCall)?;
             let mut random = Random::new(7);
             for helper in plugin.exports().keys().copied() {
                 if !ours.has(helper) {
@@ -100,11 +102,15 @@ fn what_they_leave_out_is_a_stub_in_the_plugin_in_rust_too() -> Result<(), Failu
     let reference = plugin::load("arm64")?;
     let config = configs()[0];
     let geometry = Compiled::geometry(&reference, &config)?;
-    let mut ours = Compiled::new(reference, &config, Vec::new())?.instantiate(Mode::PerCall)?;
+    let mut ours = Compiled::unverified(reference, &config, Queries::none())?.instantiate(Mode::PerCall)?;
     for name in PLUGINS {
         let plugin = plugin::load(&path(name))?;
-        let mut theirs = Compiled::new(plugin.clone(), &config, Vec::new())?.instantiate(Mode::PerCall)?;
-        let asked = walk_queries(&geometry).into_iter().flat_map(|query| query.facts).map(|source| source.helper);
+        let mut theirs = Compiled::unverified(plugin.clone(), &config, Queries::none())?.instantiate(Mode::PerCall)?;
+        let asked = Queries::walk(&geometry, &Wanted::ALL)
+            .levels
+            .into_iter()
+            .flat_map(|query| query.facts)
+            .map(|source| source.helper);
         let stubbed: Vec<Helper> = asked.filter(|helper| !plugin.has(*helper) && theirs.has(*helper)).collect();
         assert!(!stubbed.is_empty(), "{name} exports everything: this test checks nothing");
         for helper in stubbed {
@@ -131,7 +137,8 @@ fn the_sample_walks_to_equal_events_through_each() -> Result<(), Failure> {
     let events = |plugin: Arc<ValidPlugin>| -> Result<Vec<Event>, Failure> {
         let geometry = Compiled::geometry(&plugin, &config)?;
         let tables = TableSet { image: &image, geometry: &geometry, root: sample::ROOT };
-        let mut engine = Compiled::new(plugin, &config, walk_queries(&geometry))?.instantiate(Mode::Batched)?;
+        let mut engine = Compiled::unverified(plugin, &config, Queries::walk(&geometry, &Wanted::ALL))?
+            .instantiate(Mode::Batched)?;
         let whole = tables.whole().ok_or("no lower half")?;
         let mut events = Vec::new();
         walk_map(&mut engine, &tables, whole, &mut |event, _| {

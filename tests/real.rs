@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ptwalk::engine::Engine;
-use ptwalk::engine::query::{gup_queries, walk_queries};
-use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::engine::sandbox::Compiled;
+use ptwalk::engine::{Fused, Queries, Wanted};
 use ptwalk::gup::{FollFlags, StopReason, get_user_pages_fast};
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
@@ -60,8 +60,9 @@ impl Dump {
         Ok(Dump { folder, image, config, geometry, user, kernel, kernel_at_stop })
     }
 
-    fn engine(&self, queries: Vec<ptwalk::engine::Query>) -> Result<impl Engine, Failure> {
-        Ok(Compiled::new(plugin::load("arm64")?, &self.config, queries)?.instantiate(Mode::Batched)?)
+    fn engine(&self, queries: Queries) -> Result<impl Engine + use<>, Failure> {
+        let verified = plugin::admit("arm64", &plugin::load("arm64")?, &self.config)?;
+        Ok(Fused::new(&verified, queries)?)
     }
 
     fn tables(&self, root: Root) -> TableSet<'_> {
@@ -69,7 +70,7 @@ impl Dump {
     }
 
     fn walker(&self) -> Result<impl Engine, Failure> {
-        self.engine(walk_queries(&self.geometry))
+        self.engine(Queries::walk(&self.geometry, &Wanted::ALL))
     }
 
     fn events(&self, walker: &mut impl Engine, root: Root, range: Option<VaRange>) -> Result<Vec<Event>, Failure> {
@@ -293,7 +294,7 @@ fn gup_through_the_4k_devmap_region_needs_the_pgmap() -> Result<(), Failure> {
     let (start, end) = (hex(&region[2])?, hex(&region[3])?);
     let nr = i64::try_from((end - start) >> 12)?;
     let tables = dump.tables(dump.user);
-    let mut engine = dump.engine(gup_queries(&dump.geometry, false))?;
+    let mut engine = dump.engine(Queries::gup(&dump.geometry, false))?;
 
     let mut zone = Zone::default();
     zone.register(DevPagemap {

@@ -1,15 +1,19 @@
 //! Finding and loading plugins: embedded ones by name, others from a `.wasm` or `.wat` file.
 //!
-//! In: a name or a path. Out: a [`ValidPlugin`]. Nothing is run here.
+//! In: a name or a path. Out: a [`ValidPlugin`], and with a configuration a [`VerifiedPlugin`]. Nothing is run here.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use ptwalk_abi::{Config, Extern, KVersion, Kconfig};
+use ptwalk_verifier::laws::LawError;
 use ptwalk_verifier::limits::SCAN_BYTES_MAX;
 use ptwalk_verifier::report::Rejection;
 use ptwalk_verifier::validate::ValidPlugin;
+use ptwalk_verifier::verify::{LawSet, Outcome, VerifiedPlugin, VerifyReport, verify};
 use thiserror::Error;
 
 /// Bytes that a plugin in text form may have: text is some ten times as long as the module it stands for.
@@ -48,6 +52,19 @@ pub enum LoadError {
         /// What is wrong, with line and column.
         cause: wat::Error,
     },
+    /// The verifier refuses it.
+    #[error("plugin {path} is refused, under {config}{}", Refusals(.report))]
+    Refused {
+        /// The file or name.
+        path: String,
+        /// The configuration, in words.
+        config: String,
+        /// Why.
+        report: Box<VerifyReport>,
+    },
+    /// The laws of this program do not parse.
+    #[error("the host's own laws: {0}")]
+    Laws(#[from] LawError),
     /// The module is refused.
     #[error("plugin {path} is refused\n{rejection}")]
     Rejected {
@@ -56,6 +73,45 @@ pub enum LoadError {
         /// Why.
         rejection: Rejection,
     },
+}
+
+/// The reasons of a report, one after the other.
+struct Refusals<'a>(&'a VerifyReport);
+
+impl fmt::Display for Refusals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.errors.iter().try_for_each(|error| write!(f, "\n{error}"))?;
+        write!(f, "\n(--unverified looks at it in the sandbox all the same; its answers may be wrong)")
+    }
+}
+
+/// A configuration, in words: `v6.12, 4K granule, 48-bit VA, 48-bit PA`, and the options that are not the default.
+pub fn describe(config: &Config) -> String {
+    let version = KVersion::from_code(config.get(Extern::LINUX_VERSION_CODE));
+    let granule_kib = 1 << (config.get(Extern::PAGE_SHIFT) - 10);
+    let (va, pa) = (config.get(Extern::VA_BITS), config.get(Extern::PA_BITS));
+    let mut text = format!("v{version}, {granule_kib}K granule, {va}-bit VA, {pa}-bit PA");
+    let derived =
+        [Extern::LINUX_VERSION_CODE, Extern::PAGE_SHIFT, Extern::VA_BITS, Extern::PA_BITS, Extern::PGTABLE_LEVELS];
+    let options = Extern::ALL.iter().filter(|key| !derived.contains(key));
+    for key in options.filter(|key| config.get(**key) != key.default()) {
+        text += &format!(", {key}={}", config.get(*key));
+    }
+    text
+}
+
+/// Verifies a plugin for a configuration, by the host's laws. `spec` is what errors call it.
+///
+/// # Errors
+/// [`LoadError::Refused`].
+///
+/// # Cost
+/// Some ten milliseconds for arm64.
+pub fn admit(spec: &str, plugin: &Arc<ValidPlugin>, config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {
+    match verify(plugin, config, &LawSet::host()?) {
+        Outcome::Verified(verified) => Ok(verified),
+        Outcome::Refused(report) => Err(LoadError::Refused { path: spec.to_owned(), config: describe(config), report }),
+    }
 }
 
 fn embedded_hint(path: &str) -> String {

@@ -88,6 +88,23 @@ fn hostile() -> Vec<Hostile> {
     paths.into_iter().map(read).collect()
 }
 
+/// No plugin is trusted: what the verifier refuses meets no image, unless somebody says so.
+#[test]
+fn what_is_not_verified_walks_nothing_unless_asked() {
+    let files = Files::new();
+    let image = raw_image(&files);
+    for (name, code) in [("divides-by-an-entry", "X401"), ("loops-forever", "T200"), ("no-pte-pfn", "pte_pfn")] {
+        let path = tests_folder().join(format!("plugins/hostile/{name}.wat"));
+        let options = ["--base", "0", "--root", "0", "--plugin", arg(&path)];
+        for verb in [&["walk", &image, "0"][..], &["dump", &image], &["census", &image], &["gup", &image, "0", "1"]] {
+            ptwalk(&[verb, &options].concat()).exits(4).says(&[code, "--unverified"]).prints_nothing();
+            let fused = [verb, &options, &["--unverified", "--engine", "fused"]].concat();
+            ptwalk(&fused).exits(2).says(&["--unverified", "sandbox"]).prints_nothing();
+        }
+        ptwalk(&["plugin", "run", arg(&path), "pte_young", "1"]).exits(4).says(&[code, "--unverified"]);
+    }
+}
+
 #[test]
 fn hostile_plugins_are_contained_and_named() {
     let files = Files::new();
@@ -95,7 +112,7 @@ fn hostile_plugins_are_contained_and_named() {
     let corpus = hostile();
     assert!(corpus.len() >= 13, "{} plugins", corpus.len());
     for Hostile { path, exit, messages } in &corpus {
-        let options = ["--base", "0", "--root", "0", "--plugin", arg(path)];
+        let options = ["--base", "0", "--root", "0", "--unverified", "--plugin", arg(path)];
         let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
         let dump =
             ptwalk(&[&["dump", &image, "--format", "jsonl"], &options[..]].concat()).exits(*exit).says(&messages);
@@ -117,7 +134,7 @@ fn hostile_plugins_are_contained_and_named() {
     }
     // Where it does not trap, a plugin that would trap elsewhere is used; its shape is its own, not the default.
     let path = tests_folder().join("plugins/hostile/traps-on-one-entry.wat");
-    let options = ["--base", "0", "--root", "0", "--plugin", arg(&path)];
+    let options = ["--base", "0", "--root", "0", "--unverified", "--plugin", arg(&path)];
     ptwalk(&[&["walk", &image, "0"], &options[..]].concat()).exits(0).says(&["4K granule, 2 levels, 30-bit VA"]);
 }
 
@@ -127,7 +144,7 @@ fn mappings_before_the_entry_that_traps_are_printed() {
     let files = Files::new();
     let image = raw_image(&files);
     let path = tests_folder().join("plugins/hostile/traps-on-one-entry.wat");
-    let options = ["--base", "0", "--root", "0", "--plugin", arg(&path), "--format", "jsonl"];
+    let options = ["--base", "0", "--root", "0", "--unverified", "--plugin", arg(&path), "--format", "jsonl"];
     let dump = ptwalk(&[&["dump", &image], &options[..]].concat()).exits(5);
     let first = dump.out.lines().next().unwrap_or_default();
     assert!(first.contains(r#""start":"0x0""#) && first.contains("0x8000000000000001"), "{}", dump.out);
@@ -144,7 +161,7 @@ fn gup_beyond_the_lower_half_is_refused_whatever_the_plugin_grants() {
     let grants = "(module\n  (func (export \"TASK_SIZE_MAX\") (result i64) (i64.const 0x1_0000_0000))\n";
     let generous = files.write("generous.wat", text.replacen("(module\n", grants, 1).as_bytes());
     for (start, pages) in [("0x40000000", "1"), ("0x3ffff000", "2")] {
-        let options = ["--base", "0", "--root", "0", "--plugin", &generous, "--json"];
+        let options = ["--base", "0", "--root", "0", "--unverified", "--plugin", &generous, "--json"];
         let document = ptwalk(&[&["gup", &image, start, pages], &options[..]].concat()).exits(1).document();
         assert_eq!((&document["pinned"], &document["stop"]["reason"]), (&0.into(), &"access_ok".into()), "{start}");
     }
@@ -160,16 +177,18 @@ fn a_helper_that_fails_is_named_by_plugin_run() {
     ] {
         let path = folder.join(format!("{name}.wat"));
         let call = format!("{helper}(0x80000000dead0001)");
-        let run = ptwalk(&["plugin", "run", arg(&path), helper, "0x80000000dead0001", "--json"]);
+        let run = ptwalk(&["plugin", "run", arg(&path), helper, "0x80000000dead0001", "--json", "--unverified"]);
         let run = run.exits(5).says(&[text, &call]);
         assert_eq!(run.document()["complete"], false);
     }
     let path = folder.join("no-pte-pfn.wat");
-    ptwalk(&["plugin", "run", arg(&path), "pte_pfn", "0"]).exits(4).says(&["does not export pte_pfn"]);
-    ptwalk(&["plugin", "run", arg(&path), "pte_young", "0"]).exits(4).says(&["does not export pte_young"]);
+    ptwalk(&["plugin", "run", arg(&path), "pte_pfn", "0", "--unverified"]).exits(4).says(&["does not export pte_pfn"]);
+    ptwalk(&["plugin", "run", arg(&path), "pte_young", "0", "--unverified"])
+        .exits(4)
+        .says(&["does not export pte_young"]);
     // A helper with a generic stub answers without an export.
     assert_eq!(
-        ptwalk(&["plugin", "run", arg(&path), "pte_special", "0"]).exits(0).out,
+        ptwalk(&["plugin", "run", arg(&path), "pte_special", "0", "--unverified"]).exits(0).out,
         "pte_special(0x0000000000000000) = 0\n"
     );
 }

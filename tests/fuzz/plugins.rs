@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ptwalk::engine::query::walk_queries;
 use ptwalk::engine::sandbox::{BindError, Compiled, Mode};
 use ptwalk::engine::{Engine, EngineError};
+use ptwalk::engine::{Failed, Queries, Run, Wanted};
 use ptwalk::plugin;
 use ptwalk_abi::{Config, Helper};
 use ptwalk_verifier::validate::ValidPlugin;
@@ -46,13 +46,13 @@ fn corpus() -> Result<Vec<Vec<u8>>, Failure> {
 fn ask(plugin: &Arc<ValidPlugin>, random: &mut Random) -> Result<(), Failure> {
     let config = Config::DEFAULT;
     let queries = match Compiled::geometry(plugin, &config) {
-        Ok(geometry) => walk_queries(&geometry),
-        Err(BindError::Missing { .. } | BindError::Geometry(_)) => Vec::new(),
-        Err(BindError::Engine(EngineError::Trap { .. })) => Vec::new(),
+        Ok(geometry) => Queries::walk(&geometry, &Wanted::ALL),
+        Err(BindError::Missing { .. } | BindError::Geometry(_)) => Queries::none(),
+        Err(BindError::Engine(EngineError::Trap { .. })) => Queries::none(),
         Err(error) => return Err(format!("a valid plugin cannot be bound: {error}").into()),
     };
-    let depths = queries.len();
-    let mut sandbox = Compiled::new(plugin.clone(), &config, queries)?.instantiate(Mode::Batched)?;
+    let depths = queries.levels.len();
+    let mut sandbox = Compiled::unverified(plugin.clone(), &config, queries)?.instantiate(Mode::Batched)?;
     let words: Vec<u64> = (0..20).map(|_| random.word() >> random.below(64)).chain([0, u64::MAX]).collect();
     for helper in Helper::ALL {
         match sandbox.call(*helper, [random.pick(&words), random.pick(&words)]) {
@@ -60,12 +60,14 @@ fn ask(plugin: &Arc<ValidPlugin>, random: &mut Random) -> Result<(), Failure> {
             Err(error) => return Err(format!("{helper}: {error}").into()),
         }
     }
-    let mut records = Vec::new();
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut kept = Vec::new();
     for depth in 0..depths {
-        match sandbox.scan(depth, &words, &mut records) {
-            Ok(()) if records.len() == words.len() => {}
-            Err(EngineError::Trap { .. }) => {}
-            other => return Err(format!("{} records of {}: {other:?}", records.len(), words.len()).into()),
+        match sandbox.scan(depth, Run { bytes: &bytes, first: 0 }, &mut kept) {
+            Ok(()) if kept.len() <= words.len() => {}
+            Err(Failed { index, cause: EngineError::Trap { .. } | EngineError::Frame { .. } })
+                if (index as usize) < words.len() => {}
+            other => return Err(format!("{} kept of {}: {other:?}", kept.len(), words.len()).into()),
         }
     }
     Ok(())

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ptwalk::engine::query::{gup_queries, walk_queries};
-use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
-use ptwalk::engine::{Engine, Query};
+use ptwalk::engine::{Engine, Queries, Wanted};
 use ptwalk::gup::{FollFlags, GupOutcome, get_user_pages_fast, put_pages};
 use ptwalk::image::Image;
-use ptwalk::plugin;
 use ptwalk::walk::{Event, Passed, Root, TableSet, WalkError, walk_map};
 use ptwalk::zone::{DevPagemap, PgmapType, Zone};
 use ptwalk_abi::{
@@ -15,9 +12,9 @@ use ptwalk_abi::{
 };
 use ptwalk_arm64::Arm64;
 
-use crate::support::Native;
 use crate::support::core::ByteOrder;
 use crate::support::random::Random;
+use crate::support::{Native, engines};
 use crate::{Failure, rounds};
 
 /// Tables of one image, at the first pages of memory.
@@ -268,22 +265,14 @@ fn gup(
     }
 }
 
-fn differ<T: PartialEq + std::fmt::Debug>(what: &str, config: &Config, answers: &[T; 3]) -> Result<(), Failure> {
-    if answers[0] == answers[1] && answers[0] == answers[2] {
-        return Ok(());
+fn differ<T: PartialEq + std::fmt::Debug>(what: &str, config: &Config, answers: &[(String, T)]) -> Result<(), Failure> {
+    let (first, expected) = answers.first().ok_or("there are engines")?;
+    match answers.iter().find(|(_, answer)| answer != expected) {
+        Some((name, answer)) => {
+            Err(format!("{what} differs under {config:?}\n{first} {expected:x?}\n{name} {answer:x?}").into())
+        }
+        None => Ok(()),
     }
-    Err(format!(
-        "{what} differs under {config:?}\nbatched {:x?}\nper call {:x?}\nnative {:x?}",
-        answers[0], answers[1], answers[2]
-    )
-    .into())
-}
-
-/// The three engines for one list of queries.
-fn engines(config: &Config, queries: &[Query]) -> Result<(Sandbox, Sandbox, Native<Arm64<Config>>), Failure> {
-    let compiled = Compiled::new(plugin::load("arm64")?, config, queries.to_vec())?;
-    let native = Native::new(Arm64(*config), queries.to_vec());
-    Ok((compiled.instantiate(Mode::Batched)?, compiled.instantiate(Mode::PerCall)?, native))
 }
 
 fn shape(random: &mut Random) -> Result<(Config, Geometry), Failure> {
@@ -300,22 +289,22 @@ fn shape(random: &mut Random) -> Result<(Config, Geometry), Failure> {
 fn walks_are_the_same_in_every_engine() {
     rounds("walks", |random| {
         let (config, geometry) = shape(random)?;
-        let (mut batched, mut per_call, mut native) = engines(&config, &walk_queries(&geometry))?;
+        let mut engines = engines("arm64", &config, &Queries::walk(&geometry, &Wanted::ALL))?;
         let mut events = 0;
         for _ in 0..IMAGES_PER_CONFIG {
             let space = space(random, &config, &geometry)?;
             let tables = TableSet { image: &space.image, geometry: &geometry, root: space.root };
             let whole = tables.whole().ok_or("no such half")?;
             let range = range(random, &geometry, whole)?;
-            let walked = [
-                walk(&mut batched, &tables, range)?,
-                walk(&mut per_call, &tables, range)?,
-                walk(&mut native, &tables, range)?,
-            ];
+            let mut walked = Vec::new();
+            for (name, engine) in &mut engines {
+                walked.push((name.clone(), walk(engine, &tables, range)?));
+            }
             differ("the walk", &config, &walked)?;
             let range = whole.intersect(range).ok_or("outside")?;
-            check_walk(&walked[0], range, geometry.slots().len())?;
-            events += walked[0].len() as u64;
+            let (_, first) = &walked[0];
+            check_walk(first, range, geometry.slots().len())?;
+            events += first.len() as u64;
         }
         Ok(events)
     });
@@ -328,8 +317,8 @@ fn gup_is_the_same_in_every_engine() {
     rounds("gup", |random| {
         let (config, geometry) = shape(random)?;
         let flags = FollFlags { write: random.one_in(2), longterm: random.one_in(4) };
-        let (mut batched, mut per_call, mut native) = engines(&config, &gup_queries(&geometry, flags.write))?;
-        let mut walker = Native::new(Arm64(config), walk_queries(&geometry));
+        let mut engines = engines("arm64", &config, &Queries::gup(&geometry, flags.write))?;
+        let mut walker = Native::new(Arm64(config), Queries::walk(&geometry, &Wanted::ALL));
         let mut pages = 0;
         for _ in 0..IMAGES_PER_CONFIG {
             let mut space = space(random, &config, &geometry)?;
@@ -350,14 +339,13 @@ fn gup_is_the_same_in_every_engine() {
             }
             let nr = random.pick(&[-1, 0, 1, 2, 17, 512, 3000, i64::MAX]);
             let call = (start, nr, flags);
-            let outcomes = [
-                gup(&mut batched, &tables, &zone, call)?,
-                gup(&mut per_call, &tables, &zone, call)?,
-                gup(&mut native, &tables, &zone, call)?,
-            ];
+            let mut outcomes = Vec::new();
+            for (name, engine) in &mut engines {
+                outcomes.push((name.clone(), gup(engine, &tables, &zone, call)?));
+            }
             differ("GUP", &config, &outcomes)?;
-            pages += outcomes[0].0.pages.len() as u64;
-            let (outcome, _) = &outcomes[0];
+            let (_, (outcome, _)) = &outcomes[0];
+            pages += outcome.pages.len() as u64;
             *reasons.entry(outcome.stop.reason.name()).or_default() += 1;
             device_leaves +=
                 u64::from(outcome.pages.iter().any(|page| page.pgmap.is_some() && page.level == Level::Pmd));

@@ -7,26 +7,78 @@ pub mod program;
 pub mod random;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ptwalk::engine::{Engine, EngineError, Query, Record};
-use ptwalk_abi::{Arch, Helper};
+use ptwalk::engine::fused::{Isa, Kernels};
+use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
+use ptwalk::engine::{Engine, EngineError, Failed, Fused, Queries, Record, Run};
+use ptwalk::plugin::{self, LoadError};
+use ptwalk_abi::{Arch, Config, Helper};
+use ptwalk_arm64::Arm64;
+use ptwalk_ppc::Ppc;
+use ptwalk_verifier::verify::VerifiedPlugin;
+
+/// An engine with the name that failures call it by.
+pub type Named = (String, Box<dyn Engine>);
+
+/// The embedded arm64 plugin, verified.
+pub fn arm64(config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {
+    plugin::admit("arm64", &plugin::load("arm64")?, config)
+}
+
+/// The plugin called `name` compiled in, as an engine.
+fn native(name: &str, config: Config, queries: Queries) -> Box<dyn Engine> {
+    match name {
+        "arm64" => Box::new(Native::new(Arm64(config), queries)),
+        "ppc" => Box::new(Native::new(Ppc(config), queries)),
+        _ => panic!("no plugin {name} is compiled in"),
+    }
+}
+
+/// Every engine that can answer for an embedded plugin under a configuration: fused with each kernel that this processor
+/// has, where the plugin is verified for it; the sandbox, batched and per call; the plugin crate compiled in.
+pub fn engines(name: &str, config: &Config, queries: &Queries) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    let mut engines: Vec<Named> = Vec::new();
+    match plugin::admit(name, &plugin::load(name)?, config) {
+        Ok(verified) => {
+            let vector = [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available());
+            for kernels in vector.map(Kernels::Only).chain([Kernels::Scalar]) {
+                let fused = Fused::with_kernels(&verified, queries.clone(), kernels)?;
+                engines.push((format!("fused {kernels:?}"), Box::new(fused)));
+            }
+        }
+        Err(LoadError::Refused { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let compiled = Compiled::unverified(plugin::load(name)?, config, queries.clone())?;
+    for mode in [Mode::Batched, Mode::PerCall] {
+        engines.push((format!("sandbox {mode:?}"), Box::new(compiled.instantiate(mode)?)));
+    }
+    engines.push(("native".to_owned(), native(name, *config, queries.clone())));
+    Ok(engines)
+}
+
+/// The embedded arm64 plugin in the sandbox, whatever the verifier says of the configuration.
+pub fn sandbox(config: &Config, queries: Queries) -> Result<Sandbox, Box<dyn std::error::Error>> {
+    Ok(Compiled::unverified(plugin::load("arm64")?, config, queries)?.instantiate(Mode::Batched)?)
+}
 
 /// The plugin crate compiled in, as an engine: an oracle that shares no code with the WASM engines but the plugin's
 /// own source.
 pub struct Native<A> {
     arch: A,
-    queries: Vec<Query>,
+    queries: Queries,
 }
 
 impl<A: Arch> Native<A> {
     /// An engine over `arch` that answers `queries`.
-    pub fn new(arch: A, queries: Vec<Query>) -> Native<A> {
+    pub fn new(arch: A, queries: Queries) -> Native<A> {
         Native { arch, queries }
     }
 }
 
 impl<A: Arch> Engine for Native<A> {
-    fn queries(&self) -> &[Query] {
+    fn queries(&self) -> &Queries {
         &self.queries
     }
 
@@ -38,13 +90,16 @@ impl<A: Arch> Engine for Native<A> {
         Ok(self.arch.call(helper, args))
     }
 
-    fn scan(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
+    fn record(&mut self, depth: usize, entry: u64) -> Result<Record, EngineError> {
+        let call = |helper, args| Ok(self.arch.call(helper, args));
+        self.queries.levels[depth].evaluate(entry, |_| true, call)
+    }
+
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
         out.clear();
-        for entry in entries {
-            let call = |helper, args| Ok::<u64, EngineError>(self.arch.call(helper, args));
-            out.push(self.queries[depth].evaluate(*entry, |_| true, call)?);
-        }
-        Ok(())
+        let entries = self.queries.entries(run.bytes);
+        let call = |helper, args| Ok(self.arch.call(helper, args));
+        self.queries.levels[depth].interpret(entries, run.first, out, |_| true, call)
     }
 }
 

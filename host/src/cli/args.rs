@@ -120,9 +120,12 @@ pub struct PluginArgs {
     pub plugin: Option<String>,
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Engine that runs the plugin
-    #[arg(long, value_enum, default_value = "sandbox")]
-    pub engine: EngineArg,
+    /// Engine that answers what entries mean [default: fused; with --unverified: sandbox]
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineArg>,
+    /// Use a plugin that is not proved, in the sandbox: it can do no harm, but its answers may be wrong
+    #[arg(long)]
+    pub unverified: bool,
 }
 
 /// The configuration.
@@ -182,10 +185,15 @@ pub enum Format {
     Csv,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EngineArg {
-    /// wasmtime with fuel and limits, a whole table per crossing
-    #[default]
+    /// The plugin's proved closed forms, compiled into the scan
+    Fused,
+    /// The same, without vector instructions
+    FusedScalar,
+    /// The same, with AVX2 and nothing later
+    FusedAvx2,
+    /// The plugin's own code in wasmtime, a whole table per crossing
     Sandbox,
 }
 
@@ -352,6 +360,9 @@ pub struct PluginRunArgs {
     pub helper: String,
     /// Arguments; '-' reads lists of arguments from stdin, one list a line
     pub args: Vec<String>,
+    /// Call a plugin that is not proved: it can do no harm, but its answers may be wrong
+    #[arg(long)]
+    pub unverified: bool,
     #[command(flatten)]
     pub config: ConfigArgs,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ptwalk::engine::query::walk_queries;
+use ptwalk::engine::{Queries, Wanted};
 use ptwalk::walk::census::{Census, Count};
 use ptwalk::walk::{Event, walk_map};
 use ptwalk::zone::{Zone, file};
@@ -17,7 +17,7 @@ use super::session::Session;
 pub fn run(args: &CensusArgs) -> Result<Answer> {
     let zone = args.pgmap.as_deref().map(file::read).transpose()?.unwrap_or_default();
     let session = Session::open(&args.image, &args.tables, &args.output)?;
-    let mut engine = session.engine(walk_queries(&session.geometry))?;
+    let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
     let bar = progress(&args.output, "counting");
     let mut counted = Vec::new();
     for root in &session.roots {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use ptwalk::engine::Engine;
-use ptwalk::engine::query::walk_queries;
+use ptwalk::engine::{Queries, Wanted};
 use ptwalk::walk::merge::{Merge, Merged, Merger};
 use ptwalk::walk::{Event, Mapping, Problem, ProblemKind, Root, walk_map};
 use ptwalk_abi::VaRange;
@@ -30,7 +30,7 @@ struct Summary {
 
 pub fn run(args: &DumpArgs) -> Result<Answer> {
     let session = Session::open(&args.image, &args.tables, &args.output)?;
-    let mut engine = session.engine(walk_queries(&session.geometry))?;
+    let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
     let ranges = ranges(&session, &args.range)?;
     let mut printer = Printer::open(stdout(), args.output.format(), session.geometry.page_shift())?;
     let mut summary = Summary::default();

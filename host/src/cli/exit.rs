@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ptwalk::engine::EngineError;
+use ptwalk::engine::fused::FuseError;
 use ptwalk::engine::sandbox::BindError;
 use ptwalk::image::ImageError;
 use ptwalk::plugin::LoadError;
@@ -106,7 +107,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(load) = cause.downcast_ref::<LoadError>() {
         return Some(match load {
             LoadError::Io { .. } => 2,
-            LoadError::Wat { .. } | LoadError::Rejected { .. } => 4,
+            LoadError::Wat { .. } | LoadError::Rejected { .. } | LoadError::Refused { .. } | LoadError::Laws(_) => 4,
         });
     }
     if let Some(bind) = cause.downcast_ref::<BindError>() {
@@ -115,15 +116,25 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             BindError::Missing { .. } | BindError::Geometry(_) => 4,
         });
     }
+    if let Some(fuse) = cause.downcast_ref::<FuseError>() {
+        return Some(fuse_code(fuse));
+    }
     if let Some(WalkError::Engine(engine)) = cause.downcast_ref::<WalkError>() {
         return Some(engine_code(engine));
     }
     cause.downcast_ref::<EngineError>().map(engine_code)
 }
 
+fn fuse_code(error: &FuseError) -> u8 {
+    match error {
+        FuseError::Sandbox(engine) => engine_code(engine),
+        _ => 5,
+    }
+}
+
 fn engine_code(error: &EngineError) -> u8 {
     match error {
-        EngineError::Trap { .. } | EngineError::TrapOnEntry { .. } => 5,
+        EngineError::Frame { .. } | EngineError::Trap { .. } | EngineError::TrapOnEntry { .. } => 5,
         EngineError::Absent { .. } | EngineError::Build { .. } => 4,
     }
 }

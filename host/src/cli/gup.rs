@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use ptwalk::engine::query::{gup_queries, walk_queries};
+use ptwalk::engine::{Queries, Wanted};
 use ptwalk::gup::{FollFlags, GupOutcome, PinnedPage, Stop, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::sample;
 use ptwalk::walk::census::Census;
@@ -43,7 +43,7 @@ fn one_call(
     flags: FollFlags,
 ) -> Result<Answer> {
     let tables = session.tables(session.user_root()?);
-    let mut engine = session.engine(gup_queries(&session.geometry, flags.write))?;
+    let mut engine = session.engine(Queries::gup(&session.geometry, flags.write))?;
     let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, start, nr, flags)?;
     let epoch = args.gup_epoch.to_string();
     match args.output.format() {
@@ -153,7 +153,7 @@ fn survey(args: &GupArgs, zone: Option<Zone>, flags: FollFlags) -> Result<Answer
     let mut census = Census::default();
     census.level(session.geometry.root_level()).tables = 1;
     let mut areas: Vec<(VaRange, u64)> = Vec::new();
-    let mut walker = session.engine(walk_queries(&session.geometry))?;
+    let mut walker = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
     let whole = tables.whole().context("the sample has a lower half")?;
     walk_map(&mut walker, &tables, whole, &mut |event, _| {
         census.add(event, &zone);
@@ -169,7 +169,7 @@ fn survey(args: &GupArgs, zone: Option<Zone>, flags: FollFlags) -> Result<Answer
         }
         Ok(())
     })?;
-    let mut engine = session.engine(gup_queries(&session.geometry, flags.write))?;
+    let mut engine = session.engine(Queries::gup(&session.geometry, flags.write))?;
     let mut calls = Vec::new();
     for (range, mapped) in areas {
         let nr = i64::try_from(range.bytes() >> page_shift)?.min(GUP_PAGES_MAX);

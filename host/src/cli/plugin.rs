@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use ptwalk::engine::Engine;
-use ptwalk::engine::sandbox::{Compiled, Mode};
+use ptwalk::engine::sandbox::Mode;
+use ptwalk::engine::{Admitted, Choice, Engine, Queries};
 use ptwalk::number::parse_u64;
-use ptwalk::plugin;
+use ptwalk::plugin::{self, describe};
 use ptwalk_abi::{Config, Extern, Helper, Level, MANIFEST_KEYS, Signature};
 use ptwalk_verifier::diagram::{EntryLayout, Style};
 use ptwalk_verifier::validate::{Manifest, ValidPlugin};
@@ -17,7 +17,6 @@ use super::args::{Format, ListArgs, PluginCommand, PluginInspectArgs, PluginRunA
 use super::exit::{Answer, Fault, reason};
 use super::output::{Layout, ListDocument, csv_field, document, hex, notice, print_json, stdout};
 use super::session::stdin_lines;
-use super::verify::describe;
 
 pub fn run(command: &PluginCommand) -> Result<Answer> {
     match command {
@@ -34,7 +33,12 @@ fn call(args: &PluginRunArgs) -> Result<Answer> {
     let plugin = plugin::load(&args.plugin)?;
     let helper = find_helper(&args.helper)?;
     let config = args.config.apply(Config::DEFAULT);
-    let mut engine = Compiled::new(plugin, &config, Vec::new())?.instantiate(Mode::PerCall)?;
+    let admitted = if args.unverified {
+        Admitted::Unverified(plugin, config)
+    } else {
+        Admitted::Verified(plugin::admit(&args.plugin, &plugin, &config)?)
+    };
+    let mut engine = admitted.prepare(Queries::none(), Choice::Sandbox(Mode::PerCall))?.start()?;
     let mut lists = argument_lists(helper, &args.args);
     let mut call = |list: Result<Vec<u64>>| -> Result<(Vec<u64>, u64)> {
         let list = list?;

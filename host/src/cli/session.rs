@@ -4,19 +4,18 @@
 //! the command refuses and names the flag.
 
 use std::io::{BufRead, Read};
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ptwalk::engine::Query;
-use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
+use ptwalk::engine::fused::{Isa, Kernels};
+use ptwalk::engine::sandbox::Mode;
+use ptwalk::engine::{Admitted, Choice, Prepared, Queries, Started};
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::{CandidateRoot, Probe, Unknown};
 use ptwalk::walk::{Root, TableSet};
-use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig};
-use ptwalk_verifier::validate::ValidPlugin;
+use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig};
 
-use super::args::{ImageArgs, OutputArgs, TableArgs};
+use super::args::{EngineArg, ImageArgs, OutputArgs, PluginArgs, TableArgs};
 use super::exit::Fault;
 use super::output::notice;
 
@@ -28,10 +27,11 @@ pub fn open(args: &ImageArgs) -> Result<Image> {
 /// Everything a walk needs.
 pub struct Session {
     pub image: Image,
-    pub plugin: Arc<ValidPlugin>,
-    pub config: Config,
+    pub plugin: Admitted,
     pub geometry: Geometry,
     pub roots: Vec<Root>,
+    engine: Choice,
+    verbose: bool,
 }
 
 impl Session {
@@ -41,9 +41,15 @@ impl Session {
         let spec = plugin_spec(&probe, tables)?;
         let plugin = plugin::load(&spec)?;
         let config = tables.plugin.config.apply(probe.config());
-        let geometry = Compiled::geometry(&plugin, &config)?;
+        let engine = choice(&tables.plugin)?;
+        let plugin = if tables.plugin.unverified {
+            Admitted::Unverified(plugin, config)
+        } else {
+            Admitted::Verified(plugin::admit(&spec, &plugin, &config)?)
+        };
+        let geometry = plugin.geometry()?;
         let roots = roots(&probe, tables, &geometry)?;
-        for warning in plugin.warnings() {
+        for warning in plugin.plugin().warnings() {
             notice(output, &format!("plugin {spec}: {warning}"));
         }
         let root_table = geometry.slots()[0];
@@ -52,14 +58,15 @@ impl Session {
         notice(
             output,
             &format!(
-                "plugin {spec}, kernel {version} ({told}), {} granule, {} levels, {}-bit VA",
+                "plugin {spec}{}, kernel {version} ({told}), {} granule, {} levels, {}-bit VA",
+                if tables.plugin.unverified { " (not verified)" } else { "" },
                 super::output::size(1 << geometry.page_shift()),
                 geometry.slots().len(),
                 root_table.shift + root_table.entries.ilog2(),
             ),
         );
         if output.verbose {
-            let settings = plugin.imports().iter().map(|key| format!("{key}={}", config.get(*key)));
+            let settings = plugin.plugin().imports().iter().map(|key| format!("{key}={}", config.get(*key)));
             notice(output, &format!("configuration {}", settings.collect::<Vec<_>>().join(",")));
             for Unknown { what, flag } in &probe.unknowns {
                 notice(output, &format!("the image does not say: {what} ({flag})"));
@@ -69,7 +76,7 @@ impl Session {
             let name = probe.roots.iter().find(|candidate| candidate.root == *root).map_or("", |found| found.name);
             notice(output, format!("root {} ({} half) {name}", root.pa, root.half).trim_end());
         }
-        Ok(Session { image, plugin, config, geometry, roots })
+        Ok(Session { image, plugin, geometry, roots, engine, verbose: output.verbose && !output.quiet })
     }
 
     /// Opens the image and puts a session together.
@@ -77,9 +84,20 @@ impl Session {
         Session::new(open(image)?, tables, output)
     }
 
+    /// An engine for `queries`, to be shared between threads.
+    pub fn prepare(&self, queries: Queries) -> Result<Prepared> {
+        let prepared = self.plugin.prepare(queries, self.engine)?;
+        if let (Prepared::Fused(fused), true) = (&prepared, self.verbose) {
+            for (level, kernel) in fused.kernels() {
+                eprintln!("ptwalk: {level} kernel {kernel}");
+            }
+        }
+        Ok(prepared)
+    }
+
     /// An engine that answers `queries`.
-    pub fn engine(&self, queries: Vec<Query>) -> Result<Sandbox> {
-        Ok(Compiled::new(self.plugin.clone(), &self.config, queries)?.instantiate(Mode::Batched)?)
+    pub fn engine(&self, queries: Queries) -> Result<Started> {
+        Ok(self.prepare(queries)?.start()?)
     }
 
     /// The tables under a root.
@@ -113,6 +131,24 @@ impl Session {
             Fault::Ambiguous(text.to_owned()).into()
         })
     }
+}
+
+/// The engine that was asked for.
+fn choice(args: &PluginArgs) -> Result<Choice> {
+    let engine = args.engine.unwrap_or(if args.unverified { EngineArg::Sandbox } else { EngineArg::Fused });
+    if args.unverified && engine != EngineArg::Sandbox {
+        let text = "--unverified: only --engine sandbox runs what is not proved";
+        return Err(Fault::Usage(text.to_owned()).into());
+    }
+    Ok(match engine {
+        EngineArg::Fused => Choice::Fused(Kernels::Best),
+        EngineArg::FusedScalar => Choice::Fused(Kernels::Scalar),
+        EngineArg::FusedAvx2 if Isa::Avx2.is_available() => Choice::Fused(Kernels::Only(Isa::Avx2)),
+        EngineArg::FusedAvx2 => {
+            return Err(Fault::Usage("--engine fused-avx2: this processor has no AVX2".to_owned()).into());
+        }
+        EngineArg::Sandbox => Choice::Sandbox(Mode::Batched),
+    })
 }
 
 fn told_by(probe: &Probe) -> &'static str {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ptwalk::plugin::{self, LoadError};
-use ptwalk_abi::{Config, Extern, KVersion, Kconfig};
+use ptwalk::plugin::{self, LoadError, describe};
+use ptwalk_abi::Config;
 use ptwalk_verifier::code::Code;
 use ptwalk_verifier::validate::ValidPlugin;
 use ptwalk_verifier::verify::{Case, LawSet, Matrix, Receipt, Session, Supported, Tally, Verdict, VerifyReport};
@@ -103,27 +103,6 @@ fn named(mut report: VerifyReport, spec: &str) -> VerifyReport {
     }
     spec.clone_into(&mut report.plugin);
     report
-}
-
-/// What a configuration is, in a few words.
-pub fn describe(config: &Config) -> String {
-    let version = KVersion::from_code(config.get(Extern::LINUX_VERSION_CODE));
-    let granule = super::output::size(1 << config.get(Extern::PAGE_SHIFT));
-    let (va, pa) = (config.get(Extern::VA_BITS), config.get(Extern::PA_BITS));
-    let mut text = format!("v{version}, {granule} granule, {va}-bit VA, {pa}-bit PA");
-    let options = [
-        Extern::TRANSPARENT_HUGEPAGE,
-        Extern::HUGETLB_PAGE,
-        Extern::NUMA_BALANCING,
-        Extern::ARCH_HAS_PTE_DEVMAP,
-        Extern::DEVMAP_SERIES,
-        Extern::PPC_RADIX_MMU,
-        Extern::HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD,
-    ];
-    for key in options.into_iter().filter(|key| config.get(*key) != key.default()) {
-        text += &format!(", {key}={}", config.get(key));
-    }
-    text
 }
 
 /// Laws by verdict, and the proved ones by the engine that settled them.

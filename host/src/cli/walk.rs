@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use ptwalk::engine::Engine;
-use ptwalk::engine::query::walk_queries;
+use ptwalk::engine::{Queries, Wanted};
 use ptwalk::walk::{Event, Mapping, Passed, Problem, walk_map};
 use ptwalk_abi::{Helper, Level, VaRange, VirtAddr};
 use serde_json::{Map, Value, json};
@@ -29,7 +29,7 @@ enum End {
 
 pub fn run(args: &WalkArgs) -> Result<Answer> {
     let session = Session::open(&args.image, &args.tables, &args.output)?;
-    let mut engine = session.engine(walk_queries(&session.geometry))?;
+    let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
     let addresses = addresses(&args.addresses);
     let mut all_mapped = true;
     let mut translate = |va| -> Result<Translation> {

@@ -1,10 +1,15 @@
 //! Engines: who answers what an entry means.
 //!
-//! In: a plugin under a frozen configuration and one [`Query`] a level. Out: an [`Engine`], which answers the query for
-//! runs of entries and calls single helpers. Every engine gives the same answers; they differ in speed and in what
-//! they trust. Today there is the [`sandbox`], where wasmtime contains a plugin that is validated but not proved.
+//! In: a plugin under a frozen configuration and one [`Query`] a level. Out: an [`Engine`], which tells of single entries,
+//! scans runs of them, and calls single helpers. Every engine gives the same answers; they differ in speed and in what
+//! they trust. [`fused`] compiles the closed forms of a [`VerifiedPlugin`](ptwalk_verifier::verify::VerifiedPlugin) into
+//! the scan and knows no plugin that is not verified; [`sandbox`] runs the plugin's own code in wasmtime, which contains
+//! also one that is not.
 
 mod calls;
+pub mod condition;
+pub mod fused;
+pub mod prepared;
 pub mod query;
 pub mod sandbox;
 mod specialise;
@@ -12,12 +17,34 @@ mod specialise;
 use ptwalk_abi::{Helper, PhysAddr};
 use thiserror::Error;
 
-pub use query::{Facts, Query, Record};
+pub use condition::Condition;
+pub use fused::Fused;
+pub use prepared::{Admitted, Choice, Prepared, Started};
+pub use query::{Facts, Queries, Query, Record, Wanted};
+
+/// A run of entries of one table, as the image holds them.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// The entries, in the order of bytes of the tables; an incomplete one at the end is ignored.
+    pub bytes: &'a [u8],
+    /// Index of the first in its table.
+    pub first: u32,
+}
+
+/// A scan that ended with an error.
+#[derive(Debug, Error)]
+#[error("{cause}")]
+pub struct Failed {
+    /// Index in its table of the first entry that could not be answered for.
+    pub index: u32,
+    /// Why.
+    pub cause: EngineError,
+}
 
 /// What every engine can do.
 pub trait Engine {
-    /// The queries the engine was built for, by depth: 0 is the root level.
-    fn queries(&self) -> &[Query];
+    /// The queries the engine was built for.
+    fn queries(&self) -> &Queries;
 
     /// Whether `helper` can be asked: the plugin exports it, or the kernel has a generic stub for it.
     fn has(&self, helper: Helper) -> bool;
@@ -28,17 +55,28 @@ pub trait Engine {
     /// [`EngineError::Absent`] where there is neither an export nor a stub; the others when the plugin misbehaves.
     fn call(&mut self, helper: Helper, args: [u64; 2]) -> Result<u64, EngineError>;
 
-    /// Answers the query of `depth` for a run of entries of one table: `out[i]` is about `entries[i]`.
-    ///
-    /// `out` is cleared first, and is shorter than `entries` only on error.
+    /// What the query of `depth` tells of one entry.
     ///
     /// # Errors
-    /// When the plugin traps or exhausts a limit; the error names the entry where that can be told.
-    fn scan(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError>;
+    /// When the plugin misbehaves.
+    fn record(&mut self, depth: usize, entry: u64) -> Result<Record, EngineError>;
+
+    /// Scans a run for the entries that the query of `depth` keeps: a packed word for each, in ascending order.
+    ///
+    /// `out` is cleared first; on error it holds the words of entries before the one that failed.
+    ///
+    /// # Errors
+    /// When the plugin misbehaves.
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed>;
+
+    /// Whether a leaf that the query of `depth` keeps can exist at all, as far as the engine knows.
+    fn may_find(&self, _depth: usize) -> bool {
+        true
+    }
 }
 
 impl<E: Engine + ?Sized> Engine for Box<E> {
-    fn queries(&self) -> &[Query] {
+    fn queries(&self) -> &Queries {
         (**self).queries()
     }
 
@@ -50,8 +88,16 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
         (**self).call(helper, args)
     }
 
-    fn scan(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
-        (**self).scan(depth, entries, out)
+    fn record(&mut self, depth: usize, entry: u64) -> Result<Record, EngineError> {
+        (**self).record(depth, entry)
+    }
+
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+        (**self).scan(depth, run, out)
+    }
+
+    fn may_find(&self, depth: usize) -> bool {
+        (**self).may_find(depth)
     }
 }
 
@@ -80,6 +126,19 @@ pub enum EngineError {
         /// Index of the entry in it.
         index: u32,
     },
+    /// A frame number that no machine has; a verified plugin has none (R702).
+    #[error(
+        "plugin says that {helper}({entry:#x}) is frame {frame:#x}, beyond {} bits of physical address",
+        query::PA_BITS_MAX
+    )]
+    Frame {
+        /// The reader.
+        helper: Helper,
+        /// The entry.
+        entry: u64,
+        /// What it said.
+        frame: u64,
+    },
     /// A helper was asked for that the plugin does not export and that has no generic definition.
     #[error("the plugin does not export {helper} {}, and the kernel has no generic definition of it", .helper.signature())]
     Absent {
@@ -100,7 +159,9 @@ impl EngineError {
     /// Adds where in the image the entry was, if the error is about an entry.
     pub fn on_entry(self, table: PhysAddr, index: u32) -> EngineError {
         match self {
-            EngineError::Trap { .. } => EngineError::TrapOnEntry { cause: Box::new(self), table, index },
+            EngineError::Trap { .. } | EngineError::Frame { .. } => {
+                EngineError::TrapOnEntry { cause: Box::new(self), table, index }
+            }
             other => other,
         }
     }

@@ -1,47 +1,79 @@
-//! What is asked of each entry of a level.
+//! What is asked of the entries of a level.
 //!
-//! In: the geometry's levels and what the caller wants to know. Out: a [`Query`], a list of helpers whose truth values
-//! become bits of a [`Record`] and a choice of which reader fills its `target`. The same query is interpreted call by
-//! call, generated as WASM, or run natively; this module states what it means once ([`Query::evaluate`]).
+//! In: the geometry's levels and what the caller wants to know. Out: [`Queries`], one [`Query`] a level. A query says two
+//! things: what a [`Record`] tells of one entry, and which entries of a run a [`Scan`] keeps, each as one packed word.
+//! Every engine answers the same query: interpreted call by call, generated as WASM, or compiled from closed forms. This
+//! module states what it means once ([`Query::evaluate`], [`Query::keep`]).
 
 use ptwalk_abi::{Geometry, Helper, Level, MmuPerms, Op, Slot};
 
+use super::condition::Condition;
+use super::{EngineError, Failed};
+
 /// Truth values about one entry, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Facts(pub u32);
 
 impl Facts {
-    /// `pXd_none`.
-    pub const NONE: Facts = Facts(1 << 0);
     /// `pXd_present`.
-    pub const PRESENT: Facts = Facts(1 << 1);
-    /// `pXd_leaf`.
-    pub const LEAF: Facts = Facts(1 << 2);
-    /// `pXd_huge`.
-    pub const HUGE: Facts = Facts(1 << 3);
-    /// `pXd_trans_huge`.
-    pub const TRANS_HUGE: Facts = Facts(1 << 4);
-    /// `pXd_bad`.
-    pub const BAD: Facts = Facts(1 << 5);
+    pub const PRESENT: Facts = Facts(1 << 0);
+    /// Any of `pXd_leaf`, `pXd_huge` and `pXd_trans_huge`: the entry maps memory at a level above the pte.
+    pub const MAPS: Facts = Facts(1 << 1);
     /// `pXd_devmap`.
-    pub const DEVMAP: Facts = Facts(1 << 6);
+    pub const DEVMAP: Facts = Facts(1 << 2);
     /// `pXd_special`.
-    pub const SPECIAL: Facts = Facts(1 << 7);
+    pub const SPECIAL: Facts = Facts(1 << 3);
     /// `pXd_protnone`.
-    pub const PROTNONE: Facts = Facts(1 << 8);
+    pub const PROTNONE: Facts = Facts(1 << 4);
     /// `pXd_write`.
-    pub const WRITE: Facts = Facts(1 << 9);
+    pub const WRITE: Facts = Facts(1 << 5);
     /// `pXd_young`.
-    pub const YOUNG: Facts = Facts(1 << 10);
+    pub const YOUNG: Facts = Facts(1 << 6);
     /// `pXd_dirty`.
-    pub const DIRTY: Facts = Facts(1 << 11);
+    pub const DIRTY: Facts = Facts(1 << 7);
     /// `pXd_cont`.
-    pub const CONT: Facts = Facts(1 << 12);
+    pub const CONT: Facts = Facts(1 << 8);
+    /// `pXd_none`.
+    pub const NONE: Facts = Facts(1 << 15);
+    /// `pXd_bad`.
+    pub const BAD: Facts = Facts(1 << 16);
+    /// `pXd_huge`, where it is asked for apart from [`Facts::MAPS`].
+    pub const HUGE: Facts = Facts(1 << 17);
+    /// `pXd_trans_huge`, likewise.
+    pub const TRANS_HUGE: Facts = Facts(1 << 18);
     /// `pXd_access_permitted` for the access the query was made for.
-    pub const PERMITTED: Facts = Facts(1 << 13);
+    pub const PERMITTED: Facts = Facts(1 << 19);
 
     /// Lowest bit of the field that holds `pXd_mmu_perms`.
-    const PERMS_SHIFT: u32 = 16;
+    const PERMS_SHIFT: u32 = 9;
+
+    /// What a packed word has room for: everything that is shown of a mapping.
+    pub const SHOWABLE: Facts = Facts((1 << Facts::SHOWABLE_BITS) - 1);
+
+    /// What the MMU permits through all levels, as far as a filter asks for it. No query answers this: it depends on
+    /// the entries above.
+    pub const EFFECTIVE: Facts = Facts(MmuPerms::ALL.bits() << Facts::EFFECTIVE_SHIFT);
+
+    /// Lowest bit of [`Facts::EFFECTIVE`].
+    const EFFECTIVE_SHIFT: u32 = 20;
+
+    /// Bits of [`Facts::SHOWABLE`], which are the lowest.
+    pub const SHOWABLE_BITS: u32 = 15;
+
+    /// What the MMU permits, as the facts that say so.
+    pub const fn of_perms(perms: u32) -> Facts {
+        Facts(MmuPerms::from_bits_truncate(perms).bits() << Facts::PERMS_SHIFT)
+    }
+
+    /// What the MMU permits through all levels, as the facts that say so.
+    pub const fn effective(perms: u32) -> Facts {
+        Facts(MmuPerms::from_bits_truncate(perms).bits() << Facts::EFFECTIVE_SHIFT)
+    }
+
+    /// The permissions that [`Facts::EFFECTIVE`] speaks of, as those of the entry itself.
+    pub const fn own_permissions(self) -> Facts {
+        Facts::of_perms(self.and(Facts::EFFECTIVE).0 >> Facts::EFFECTIVE_SHIFT)
+    }
 
     /// Whether all of `facts` hold.
     pub const fn has(self, facts: Facts) -> bool {
@@ -56,6 +88,11 @@ impl Facts {
     /// The facts of either.
     pub const fn or(self, other: Facts) -> Facts {
         Facts(self.0 | other.0)
+    }
+
+    /// The facts of both.
+    pub const fn and(self, other: Facts) -> Facts {
+        Facts(self.0 & other.0)
     }
 
     /// What the MMU permits through the entry; nothing where the query did not ask.
@@ -73,7 +110,7 @@ pub struct Record {
     pub target: u64,
 }
 
-/// One fact and the helper that decides it.
+/// One fact and a helper that decides it. Where several sources name one fact, it holds if any of them says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FactSource {
     /// The bit, or for permissions the field, that it sets.
@@ -97,22 +134,92 @@ impl FactKind {
     /// The facts that follow from a helper's result.
     pub fn facts(self, result: u64) -> Facts {
         match self {
-            FactKind::Bit(bit) => {
-                if result != 0 {
-                    bit
-                } else {
-                    Facts(0)
-                }
-            }
-            FactKind::Perms => {
-                let bits = u32::try_from(result & u64::from(MmuPerms::ALL.bits())).unwrap_or(0);
-                Facts(bits << Facts::PERMS_SHIFT)
-            }
+            FactKind::Bit(bit) if result != 0 => bit,
+            FactKind::Bit(_) => Facts(0),
+            FactKind::Perms => Facts::of_perms(u32::try_from(result & u64::from(MmuPerms::ALL.bits())).unwrap_or(0)),
+        }
+    }
+
+    /// Every fact that a result could set.
+    pub const fn possible(self) -> Facts {
+        match self {
+            FactKind::Bit(bit) => bit,
+            FactKind::Perms => Facts::of_perms(MmuPerms::ALL.bits()),
         }
     }
 }
 
-/// What is asked of each entry of one level.
+/// Bits of a physical address, at most: what x86_64 and arm64 with LPA2 define, and the largest `PA_BITS`.
+pub const PA_BITS_MAX: u32 = 52;
+
+/// Where a packed word has what: the frame number in the lowest bits, above it the index in the table, above that the
+/// facts. With every granule it comes to 64 bits for the largest table below the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Bits of the frame number.
+    pub frame_bits: u32,
+    /// Bits of the index.
+    pub index_bits: u32,
+}
+
+impl Layout {
+    fn new(page_shift: u32, slot: Slot) -> Layout {
+        Layout { frame_bits: PA_BITS_MAX - page_shift, index_bits: slot.entries.trailing_zeros() }
+    }
+
+    /// Where the facts begin.
+    pub const fn facts_shift(self) -> u32 {
+        self.frame_bits + self.index_bits
+    }
+
+    /// The facts that there is room for.
+    pub const fn room(self) -> Facts {
+        let bits = 64 - self.facts_shift();
+        if bits >= Facts::SHOWABLE_BITS { Facts::SHOWABLE } else { Facts((1 << bits) - 1) }
+    }
+
+    /// The frame number in a packed word.
+    pub const fn frame(self, word: u64) -> u64 {
+        word & ((1 << self.frame_bits) - 1)
+    }
+
+    /// The index in a packed word.
+    #[expect(clippy::cast_possible_truncation, reason = "tables have at most 2^16 entries")]
+    pub const fn index(self, word: u64) -> u32 {
+        ((word >> self.frame_bits) & ((1 << self.index_bits) - 1)) as u32
+    }
+
+    /// The facts in a packed word.
+    #[expect(clippy::cast_possible_truncation, reason = "there are at most 15")]
+    pub const fn facts(self, word: u64) -> Facts {
+        Facts((word >> self.facts_shift()) as u32)
+    }
+
+    /// A packed word; `None` where the frame number is too large for any machine.
+    pub const fn pack(self, frame: u64, index: u32, facts: Facts) -> Option<u64> {
+        if frame >> self.frame_bits != 0 {
+            return None;
+        }
+        Some(frame | (index as u64) << self.frame_bits | (facts.0 as u64) << self.facts_shift())
+    }
+}
+
+/// Which entries of a run are kept, and what their packed words hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Which entries are kept. One that [`Query::skip_none`] says is empty never is.
+    pub keep: Condition,
+    /// The scan ends before the first entry that is not kept, instead of passing over it.
+    pub until: bool,
+    /// The reader of the frame number; 0 stands for it where there is none.
+    pub frame: Option<Helper>,
+    /// The facts that packed words hold, of [`Facts::SHOWABLE`].
+    pub shown: Facts,
+    /// Where they hold what.
+    pub layout: Layout,
+}
+
+/// What is asked of the entries of one level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     /// The level under whose name entries are tested.
@@ -122,13 +229,45 @@ pub struct Query {
     pub skip_none: Option<Helper>,
     /// What is asked of every other entry.
     pub facts: Vec<FactSource>,
-    /// Which reader fills the target: the first whose facts all hold.
+    /// Which reader fills a record's target: the first whose facts all hold.
     pub targets: Vec<(Facts, Helper)>,
+    /// What a scan keeps.
+    pub scan: Scan,
+}
+
+/// The queries of a descent, by depth: 0 is the root level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queries {
+    /// Entries are stored most significant byte first.
+    pub big_endian: bool,
+    /// Which leaves are wanted, and whether entries are that are neither empty nor present.
+    pub leaves: Condition,
+    /// See [`Wanted::absent`].
+    pub absent: bool,
+    /// One query a real level.
+    pub levels: Vec<Query>,
+}
+
+/// What a walk wants to hear of, besides tables and what is wrong with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which leaves.
+    pub leaves: Condition,
+    /// Entries that are neither empty nor present.
+    pub absent: bool,
+    /// What is shown of a leaf.
+    pub shown: Facts,
+}
+
+impl Wanted {
+    /// Everything.
+    pub const ALL: Wanted = Wanted { leaves: Condition::Always, absent: true, shown: Facts::SHOWABLE };
 }
 
 impl Query {
-    fn new(level: Level) -> Query {
-        Query { level, skip_none: None, facts: Vec::new(), targets: Vec::new() }
+    fn new(level: Level, layout: Layout) -> Query {
+        let scan = Scan { keep: Condition::Never, until: false, frame: None, shown: Facts(0), layout };
+        Query { level, skip_none: None, facts: Vec::new(), targets: Vec::new(), scan }
     }
 
     fn ask(mut self, fact: Facts, op: Op, arg: u64) -> Query {
@@ -147,12 +286,12 @@ impl Query {
 
     /// Everything a walk shows of an entry of a level: state, attributes, permissions, and the frame it maps or the
     /// table it points to.
-    fn walk(level: Level) -> Query {
+    fn walk(level: Level, layout: Layout, wanted: &Wanted) -> Query {
         let attributes = [
             (Facts::PRESENT, Op::Present),
-            (Facts::LEAF, Op::Leaf),
-            (Facts::HUGE, Op::Huge),
-            (Facts::TRANS_HUGE, Op::TransHuge),
+            (Facts::MAPS, Op::Leaf),
+            (Facts::MAPS, Op::Huge),
+            (Facts::MAPS, Op::TransHuge),
             (Facts::BAD, Op::Bad),
             (Facts::DEVMAP, Op::Devmap),
             (Facts::SPECIAL, Op::Special),
@@ -162,25 +301,41 @@ impl Query {
             (Facts::DIRTY, Op::Dirty),
             (Facts::CONT, Op::Cont),
         ];
-        let mut query = attributes.into_iter().fold(Query::new(level), |query, (fact, op)| query.ask(fact, op, 0));
+        let query = Query::new(level, layout);
+        let mut query = attributes.into_iter().fold(query, |query, (fact, op)| query.ask(fact, op, 0));
         query.skip_none = Helper::find(level, Op::None);
         if let Some(helper) = Helper::find(level, Op::MmuPerms) {
             query.facts.push(FactSource { fact: FactKind::Perms, helper, arg: 0 });
         }
+        query.scan.frame = Helper::find(level, Op::Pfn);
+        let classes = Facts::PRESENT.or(Facts::MAPS);
+        query.scan.shown = wanted.shown.or(classes).and(layout.room());
+        query.scan.keep = query.kept(wanted);
         if level == Level::Pte {
             return query.target(Facts::PRESENT, Op::Pfn);
         }
-        query
-            .target(Facts::LEAF, Op::Pfn)
-            .target(Facts::HUGE, Op::Pfn)
-            .target(Facts::TRANS_HUGE, Op::Pfn)
-            .target(Facts::PRESENT, Op::PagePaddr)
+        query.target(Facts::MAPS, Op::Pfn).target(Facts::PRESENT, Op::PagePaddr)
+    }
+
+    /// Leaves that are wanted, everything else that is present, and on demand everything else that is not empty.
+    fn kept(&self, wanted: &Wanted) -> Condition {
+        let leaf = match self.level {
+            Level::Pte => Condition::Always,
+            _ => Condition::any(Facts::MAPS),
+        };
+        let present = Condition::any(Facts::PRESENT);
+        // A fact of which this level knows nothing is never one; what is left of the condition may be constant.
+        let asked = self.facts.iter().fold(Facts(0), |all, source| all.or(source.fact.possible()));
+        let leaves = wanted.leaves.clone().without_effective().assume(Facts(!asked.0), Facts(0));
+        let kept = present.clone().and((!leaf).or(leaves));
+        if wanted.absent { kept.or(!present) } else { kept }
     }
 
     /// What `get_user_pages_fast` tests at a level (mm/gup.c, v5.3). `NONE` and `PRESENT` are asked at every level so
-    /// that a refusal can be named, also where the kernel does not tell them apart.
-    fn gup(level: Level, write: bool) -> Query {
-        let query = Query::new(level)
+    /// that a refusal can be named, also where the kernel does not tell them apart. A scan of ptes runs to the first
+    /// that GUP does not go past; above them every entry is looked at by itself.
+    fn gup(level: Level, layout: Layout, write: bool) -> Query {
+        let query = Query::new(level, layout)
             .ask(Facts::NONE, Op::None, 0)
             .ask(Facts::PRESENT, Op::Present, 0)
             .ask(Facts::PERMITTED, Op::AccessPermitted, u64::from(write))
@@ -188,7 +343,14 @@ impl Query {
             .ask(Facts::DEVMAP, Op::Devmap, 0);
         let huge = |query: Query| query.ask(Facts::HUGE, Op::Huge, 0);
         match level {
-            Level::Pte => query.ask(Facts::SPECIAL, Op::Special, 0).target(Facts(0), Op::Pfn),
+            Level::Pte => {
+                let mut query = query.ask(Facts::SPECIAL, Op::Special, 0).target(Facts(0), Op::Pfn);
+                let usable = Condition::any(Facts::PERMITTED).and(!Condition::any(Facts::PROTNONE));
+                let known = Condition::any(Facts::DEVMAP).or(!Condition::any(Facts::SPECIAL));
+                let frame = Helper::find(level, Op::Pfn);
+                query.scan = Scan { keep: usable.and(known), until: true, frame, shown: Facts::DEVMAP, layout };
+                query
+            }
             // All three lead to the huge path, devmap whatever the type of the word: a device page is found by
             // pmd_pfn, the others by pmd_page.
             Level::Pmd => huge(query)
@@ -232,14 +394,130 @@ impl Query {
         }
         Ok(record)
     }
+
+    /// Whether a scan keeps the entry of which `facts` hold.
+    pub fn keeps(&self, facts: Facts) -> bool {
+        !(self.skip_none.is_some() && facts.has(Facts::NONE)) && self.scan.keep.holds(facts)
+    }
+
+    /// Whether packed words say all that is shown of a mapping, its frame included.
+    pub fn shows_mappings(&self) -> bool {
+        self.scan.frame.is_some() && self.scan.shown == Facts::SHOWABLE
+    }
+
+    /// What a scan says of a run of entries, by asking call by call: the meaning of a scan, and the way of the engines
+    /// that have no better one.
+    ///
+    /// Appends to `out`.
+    ///
+    /// # Errors
+    /// What `call` returned, or [`EngineError::Frame`], with the index of the entry.
+    pub fn interpret(
+        &self,
+        entries: impl Iterator<Item = u64>,
+        first: u32,
+        out: &mut Vec<u64>,
+        has: impl Fn(Helper) -> bool + Copy,
+        mut call: impl FnMut(Helper, [u64; 2]) -> Result<u64, EngineError>,
+    ) -> Result<(), Failed> {
+        for (index, entry) in (first..).zip(entries) {
+            match self.word(entry, index, has, &mut call).map_err(|cause| Failed { index, cause })? {
+                Some(word) => out.push(word),
+                None if self.scan.until => return Ok(()),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The packed word of an entry, if a scan keeps it.
+    fn word(
+        &self,
+        entry: u64,
+        index: u32,
+        has: impl Fn(Helper) -> bool + Copy,
+        mut call: impl FnMut(Helper, [u64; 2]) -> Result<u64, EngineError>,
+    ) -> Result<Option<u64>, EngineError> {
+        let facts = self.evaluate(entry, has, &mut call)?.facts;
+        if !self.keeps(facts) {
+            return Ok(None);
+        }
+        let shown = facts.and(self.scan.shown);
+        let Some(helper) = self.scan.frame.filter(|helper| has(*helper)) else {
+            return Ok(self.scan.layout.pack(0, index, shown));
+        };
+        let frame = call(helper, [entry, 0])?;
+        match self.scan.layout.pack(frame, index, shown) {
+            None => Err(EngineError::Frame { helper, entry, frame }),
+            word => Ok(word),
+        }
+    }
 }
 
-/// The queries of a walk, one a real level.
-pub fn walk_queries(geometry: &Geometry) -> Vec<Query> {
-    geometry.slots().iter().map(|slot: &Slot| Query::walk(slot.level)).collect()
+impl Queries {
+    /// What a walk asks.
+    pub fn walk(geometry: &Geometry, wanted: &Wanted) -> Queries {
+        let queries = Queries::of(geometry, |level, layout| Query::walk(level, layout, wanted));
+        Queries { leaves: wanted.leaves.clone(), absent: wanted.absent, ..queries }
+    }
+
+    /// What `get_user_pages_fast` asks, for reading or writing.
+    pub fn gup(geometry: &Geometry, write: bool) -> Queries {
+        Queries::of(geometry, |level, layout| Query::gup(level, layout, write))
+    }
+
+    /// No query at all: for an engine that only calls helpers.
+    pub const fn none() -> Queries {
+        Queries { big_endian: false, leaves: Condition::Never, absent: false, levels: Vec::new() }
+    }
+
+    fn of(geometry: &Geometry, query: impl Fn(Level, Layout) -> Query) -> Queries {
+        let layout = |slot: &Slot| Layout::new(geometry.page_shift(), *slot);
+        let levels = geometry.slots().iter().map(|slot| query(slot.level, layout(slot))).collect();
+        Queries { big_endian: geometry.big_endian, levels, ..Queries::none() }
+    }
+
+    /// The entries of a run, in the order of bytes of the tables. An incomplete entry at its end is dropped.
+    pub fn entries<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = u64> + Clone + use<'a> {
+        let big_endian = self.big_endian;
+        let word = move |bytes: &[u8; 8]| {
+            if big_endian { u64::from_be_bytes(*bytes) } else { u64::from_le_bytes(*bytes) }
+        };
+        bytes.as_chunks().0.iter().map(word)
+    }
 }
 
-/// The queries of `get_user_pages_fast` for reading or writing, one a real level.
-pub fn gup_queries(geometry: &Geometry, write: bool) -> Vec<Query> {
-    geometry.slots().iter().map(|slot: &Slot| Query::gup(slot.level, write)).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_words_give_back_what_was_put_in() {
+        for (page_shift, entries) in [(12, 512), (14, 2048), (16, 8192), (12, 8192), (12, 2)] {
+            let layout = Layout::new(page_shift, Slot { level: Level::Pte, shift: page_shift, entries });
+            let top = (1 << (PA_BITS_MAX - page_shift)) - 1;
+            for frame in [0, 1, top >> 1, 1 << (PA_BITS_MAX - page_shift - 1), top] {
+                for index in [0, 1, entries - 1] {
+                    for facts in [Facts(0), Facts(1), layout.room()] {
+                        let word = layout.pack(frame, index, facts).expect("the frame is a machine's");
+                        assert_eq!(layout.frame(word), frame);
+                        assert_eq!(layout.index(word), index);
+                        assert_eq!(layout.facts(word), facts);
+                    }
+                }
+            }
+            assert_eq!(layout.pack(top + 1, 0, Facts(0)), None);
+        }
+    }
+
+    #[test]
+    fn tables_below_the_root_have_room_for_everything() {
+        for (page_shift, entries) in [(12, 512), (14, 2048), (16, 8192)] {
+            let layout = Layout::new(page_shift, Slot { level: Level::Pmd, shift: 30, entries });
+            assert_eq!(layout.room(), Facts::SHOWABLE);
+        }
+        let large = Layout::new(12, Slot { level: Level::Pgd, shift: 39, entries: 8192 });
+        assert!(large.room().has(Facts::PRESENT.or(Facts::MAPS)), "a walk cannot do without these");
+        assert_ne!(large.room(), Facts::SHOWABLE);
+    }
 }

@@ -1,6 +1,6 @@
 //! The `sandbox` engine: a plugin run by wasmtime, contained but not trusted.
 //!
-//! In: a validated plugin, a configuration, queries. Out: an [`Engine`] whose every crossing into WASM is bounded in
+//! In: a verified plugin, or a validated one with a configuration, and queries. Out: an [`Engine`] whose every crossing into WASM is bounded in
 //! instructions (by the shape of the code where there are no loops, else by fuel), stack and memory, with no WASI and
 //! no host functions at all. One instance and one store belong to one walker; [`Compiled::instantiate`] makes another.
 //!
@@ -12,15 +12,16 @@ use std::sync::Arc;
 use ptwalk_abi::{Config, Extern, Geometry, GeometryError, Helper, Kconfig, Op, Signature, Stub};
 use ptwalk_verifier::limits::MEMORY_PAGES_MAX;
 use ptwalk_verifier::validate::ValidPlugin;
+use ptwalk_verifier::verify::VerifiedPlugin;
 use wasmtime::{
     Inlining, Instance, Memory, Module, OptLevel, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc,
     WasmBacktrace,
 };
 
 use super::calls::CallGraph;
-use super::query::{Query, Record};
-use super::specialise::{BUFFER, RECORD_BYTES, Specialised, TARGET_OFFSET, scan_export, specialise};
-use super::{Engine, EngineError, Facts};
+use super::query::{Queries, Record};
+use super::specialise::{BUFFER, Specialised, record_export, scan_export, specialise};
+use super::{Engine, EngineError, Facts, Failed, Run};
 
 /// Instructions that one call of one helper may execute. The verifier's bound is 4,096; sixteen times that lets a
 /// plugin that would be refused for its cost still be looked at, and ends an endless loop in a tenth of a millisecond.
@@ -57,7 +58,7 @@ pub struct Compiled {
     plugin: Arc<ValidPlugin>,
     specialised: Arc<Specialised>,
     module: Module,
-    queries: Arc<[Query]>,
+    queries: Arc<Queries>,
     capacity: usize,
     /// Which of the plugin's helpers can be called.
     kept: fn(Helper) -> bool,
@@ -66,22 +67,31 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Compiles `plugin` for `config`, with a scan function for each of `queries`.
+    /// Compiles a plugin that is verified, for the configuration under which it is, with the functions that `queries`
+    /// need.
     ///
     /// # Errors
     /// [`EngineError::Build`] when wasmtime refuses the module.
     ///
     /// # Cost
     /// Some tens of milliseconds for arm64: Cranelift compiles every function of the plugin, and its way in.
-    pub fn new(plugin: Arc<ValidPlugin>, config: &Config, queries: Vec<Query>) -> Result<Compiled, EngineError> {
+    pub fn new(plugin: &VerifiedPlugin, queries: Queries) -> Result<Compiled, EngineError> {
+        Compiled::unverified(plugin.plugin().clone(), plugin.config(), queries)
+    }
+
+    /// Compiles a plugin of which nothing is proved. Its answers may be wrong; it can do no harm.
+    ///
+    /// # Errors
+    /// As [`Compiled::new`].
+    pub fn unverified(plugin: Arc<ValidPlugin>, config: &Config, queries: Queries) -> Result<Compiled, EngineError> {
         Compiled::with_helpers(plugin, config, queries, |_| true)
     }
 
-    /// As [`Compiled::new`], with only the helpers that are `kept`, which must be all that the queries ask.
+    /// As [`Compiled::unverified`], with only the helpers that are `kept`, which must be all that the queries ask.
     fn with_helpers(
         plugin: Arc<ValidPlugin>,
         config: &Config,
-        queries: Vec<Query>,
+        queries: Queries,
         kept: fn(Helper) -> bool,
     ) -> Result<Compiled, EngineError> {
         let graph =
@@ -89,11 +99,11 @@ impl Compiled {
         let metered = graph.instructions_max().is_none_or(|most| most > FUEL_PER_CALL);
         let called = plugin.exports().iter().filter(|(helper, _)| kept(**helper)).map(|(_, function)| *function);
         let called = graph.reachable(called);
-        let capacity = if queries.is_empty() { 0 } else { table_entries(config).min(CAPACITY_MAX) };
-        let specialised = specialise(&plugin, config, &queries, &called, capacity)?;
+        let capacity = if queries.levels.is_empty() { 0 } else { table_entries(config).min(CAPACITY_MAX) };
+        let specialised = specialise(&plugin, config, &queries.levels, &called, capacity)?;
         let engine = wasmtime::Engine::new(&wasmtime_config(metered)).map_err(|e| build("configure", &e))?;
         let module = Module::new(&engine, &specialised.wasm).map_err(|e| build("compile", &e))?;
-        let (specialised, queries) = (Arc::new(specialised), queries.into());
+        let (specialised, queries) = (Arc::new(specialised), Arc::new(queries));
         Ok(Compiled { plugin, specialised, module, queries, capacity, kept, metered })
     }
 
@@ -113,12 +123,17 @@ impl Compiled {
         let calls = helpers
             .map(|helper| helper.map(|helper| Call::find(&instance, &mut store, helper)).transpose())
             .collect::<Result<Vec<_>, _>>()?;
-        let scans = (0..self.queries.len())
-            .map(|depth| instance.get_typed_func(&mut store, &scan_export(depth)).map_err(|e| build("link", &e)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut scans = Vec::new();
+        let mut records = Vec::new();
+        for depth in 0..self.queries.levels.len() {
+            let scan = instance.get_typed_func(&mut store, &scan_export(depth));
+            scans.push(scan.map_err(|e| build("link", &e))?);
+            let record = instance.get_typed_func(&mut store, &record_export(depth));
+            records.push(record.map_err(|e| build("link", &e))?);
+        }
         let buffer = instance.get_memory(&mut store, BUFFER);
         let buffer = buffer.ok_or_else(|| EngineError::Build { stage: "link", what: "no buffer".into() })?;
-        Ok(Sandbox { compiled: self.clone(), store, calls, scans, buffer, mode })
+        Ok(Sandbox { compiled: self.clone(), store, calls, scans, records, buffer, mode })
     }
 
     fn can_call(&self, helper: Helper) -> bool {
@@ -134,7 +149,7 @@ impl Compiled {
         if let Some(helper) = Helper::ALL.iter().find(|h| h.stub() == Stub::Required && !plugin.has(**h)) {
             return Err(BindError::Missing { helper: *helper });
         }
-        let compiled = Compiled::with_helpers(plugin.clone(), config, Vec::new(), tells_geometry)?;
+        let compiled = Compiled::with_helpers(plugin.clone(), config, Queries::none(), tells_geometry)?;
         let mut sandbox = compiled.instantiate(Mode::PerCall)?;
         let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
         let geometry =
@@ -235,7 +250,8 @@ pub struct Sandbox {
     compiled: Compiled,
     store: Store<StoreLimits>,
     calls: Vec<Option<Call>>,
-    scans: Vec<TypedFunc<u32, ()>>,
+    scans: Vec<TypedFunc<(u32, u32), u32>>,
+    records: Vec<TypedFunc<u64, (u32, u64)>>,
     buffer: Memory,
     mode: Mode,
 }
@@ -281,39 +297,44 @@ impl Sandbox {
         if self.compiled.metered { self.store.set_fuel(fuel).map_err(|e| build("limit", &e)) } else { Ok(()) }
     }
 
-    fn scan_by_calls(&mut self, query: &Query, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
-        let plugin = self.compiled.plugin.clone();
-        for entry in entries {
-            let has = |helper| can_ask(&plugin, helper);
-            out.push(query.evaluate(*entry, has, |helper, args| self.call(helper, args))?);
-        }
-        Ok(())
+    /// Scans call by call, each with a budget of its own.
+    fn scan_by_calls(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+        let (plugin, queries) = (self.compiled.plugin.clone(), self.compiled.queries.clone());
+        let has = |helper| can_ask(&plugin, helper);
+        let call = |helper, args| self.call(helper, args);
+        queries.levels[depth].interpret(queries.entries(run.bytes), run.first, out, has, call)
     }
 
-    fn scan_batch(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
-        let capacity = self.compiled.capacity;
-        for chunk in entries.chunks(capacity.max(1)) {
-            let memory = self.buffer.data_mut(&mut self.store);
-            for (bytes, entry) in memory.chunks_exact_mut(8).zip(chunk) {
-                bytes.copy_from_slice(&entry.to_le_bytes());
-            }
-            self.fuel(FUEL_PER_ENTRY.saturating_mul(chunk.len() as u64))?;
-            let count = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-            if let Err(error) = self.scans[depth].call(&mut self.store, count) {
-                let trap = self.trap(&error, scan_export(depth), Vec::new());
-                return Err(self.find_trap(depth, chunk, out).unwrap_or(trap));
-            }
-            let memory = self.buffer.data(&self.store);
-            let records = memory.get(capacity * 8..).unwrap_or_default().chunks_exact(RECORD_BYTES);
-            out.extend(records.take(chunk.len()).map(decode));
-        }
-        Ok(())
-    }
-
-    /// A batch trapped: finds the entry, by calls of their own budget each. Records of the entries before it are kept.
-    fn find_trap(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Option<EngineError> {
+    fn scan_batch(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
         let queries = self.compiled.queries.clone();
-        self.scan_by_calls(&queries[depth], entries, out).err()
+        let capacity = self.compiled.capacity.max(1);
+        let mut first = run.first;
+        for bytes in run.bytes.chunks(capacity * 8) {
+            let memory = self.buffer.data_mut(&mut self.store);
+            for (slot, entry) in memory.chunks_exact_mut(8).zip(queries.entries(bytes)) {
+                slot.copy_from_slice(&entry.to_le_bytes());
+            }
+            let count = u32::try_from(bytes.len() / 8).unwrap_or(0);
+            let fuel = self.fuel(FUEL_PER_ENTRY.saturating_mul(count.into()));
+            fuel.map_err(|cause| Failed { index: first, cause })?;
+            let kept = match self.scans[depth].call(&mut self.store, (count, first)) {
+                Ok(kept) => kept as usize,
+                Err(error) => {
+                    // It was one entry's doing: each gets a budget of its own to find out which.
+                    let cause = self.trap(&error, scan_export(depth), Vec::new());
+                    let found = self.scan_by_calls(depth, Run { bytes, first }, out).err();
+                    return Err(found.unwrap_or(Failed { index: first, cause }));
+                }
+            };
+            let memory = self.buffer.data(&self.store);
+            let words = memory.get(capacity * 8..).unwrap_or_default().as_chunks().0.iter().take(kept);
+            out.extend(words.map(|word| u64::from_le_bytes(*word)));
+            if queries.levels[depth].scan.until && kept < count as usize {
+                break;
+            }
+            first = first.saturating_add(count);
+        }
+        Ok(())
     }
 }
 
@@ -321,15 +342,8 @@ fn can_ask(plugin: &ValidPlugin, helper: Helper) -> bool {
     plugin.has(helper) || !matches!(helper.stub(), Stub::Undefined | Stub::Required)
 }
 
-fn decode(bytes: &[u8]) -> Record {
-    let (facts, target) = bytes.split_at(TARGET_OFFSET);
-    let facts = facts.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-    let target = target.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    Record { facts: Facts(facts), target }
-}
-
 impl Engine for Sandbox {
-    fn queries(&self) -> &[Query] {
+    fn queries(&self) -> &Queries {
         &self.compiled.queries
     }
 
@@ -346,14 +360,30 @@ impl Engine for Sandbox {
         })
     }
 
-    fn scan(&mut self, depth: usize, entries: &[u64], out: &mut Vec<Record>) -> Result<(), EngineError> {
+    fn record(&mut self, depth: usize, entry: u64) -> Result<Record, EngineError> {
+        let by_calls = |sandbox: &mut Sandbox| {
+            let (plugin, queries) = (sandbox.compiled.plugin.clone(), sandbox.compiled.queries.clone());
+            let has = |helper| can_ask(&plugin, helper);
+            queries.levels[depth].evaluate(entry, has, |helper, args| sandbox.call(helper, args))
+        };
+        if self.mode == Mode::PerCall {
+            return by_calls(self);
+        }
+        self.fuel(FUEL_PER_ENTRY)?;
+        match self.records[depth].call(&mut self.store, entry) {
+            Ok((facts, target)) => Ok(Record { facts: Facts(facts), target }),
+            Err(error) => {
+                let trap = self.trap(&error, record_export(depth), vec![entry]);
+                Err(by_calls(self).err().unwrap_or(trap))
+            }
+        }
+    }
+
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
         out.clear();
         match self.mode {
-            Mode::Batched => self.scan_batch(depth, entries, out),
-            Mode::PerCall => {
-                let queries = self.compiled.queries.clone();
-                self.scan_by_calls(&queries[depth], entries, out)
-            }
+            Mode::Batched => self.scan_batch(depth, run, out),
+            Mode::PerCall => self.scan_by_calls(depth, run, out),
         }
     }
 }
@@ -365,7 +395,7 @@ mod tests {
     fn compiled(text: &str) -> Compiled {
         let wasm = wat::parse_str(text).expect("the module is well-formed");
         let plugin = Arc::new(ValidPlugin::validate(&wasm).expect("the module is in the subset"));
-        Compiled::new(plugin, &Config::DEFAULT, Vec::new()).expect("the module compiles")
+        Compiled::unverified(plugin, &Config::DEFAULT, Queries::none()).expect("the module compiles")
     }
 
     /// A plugin whose `pte_young` is `body`.
@@ -384,7 +414,7 @@ mod tests {
     #[test]
     fn only_code_that_could_exceed_its_budget_is_metered() -> Result<(), EngineError> {
         let arm64 = crate::plugin::load("arm64").expect("arm64 is embedded");
-        assert!(!Compiled::new(arm64, &Config::DEFAULT, Vec::new())?.metered);
+        assert!(!Compiled::unverified(arm64, &Config::DEFAULT, Queries::none())?.metered);
         assert!(!young("i32.const 1").metered);
         assert!(young("(loop) i32.const 1").metered);
         let body = |nops: u64| "nop ".repeat(nops.try_into().expect("small")) + "i32.const 1";
@@ -425,12 +455,12 @@ mod tests {
         let plugin = Arc::new(ValidPlugin::validate(&wasm).expect("the module is in the subset"));
         let unreachable = wasm.windows(2).rposition(|code| code == [0x00, 0x0b]).expect("unreachable, end");
         for kept in [|_| true, |helper| helper == Helper::pte_young] as [fn(Helper) -> bool; 2] {
-            let compiled = Compiled::with_helpers(plugin.clone(), &Config::DEFAULT, Vec::new(), kept)?;
+            let compiled = Compiled::with_helpers(plugin.clone(), &Config::DEFAULT, Queries::none(), kept)?;
             let Err(EngineError::Trap { offset, .. }) = call(&compiled) else { panic!("it does not trap") };
             assert_eq!(offset, Some(unreachable as u64));
         }
         let dirty_only = |helper| helper == Helper::pte_dirty;
-        let compiled = Compiled::with_helpers(plugin, &Config::DEFAULT, Vec::new(), dirty_only)?;
+        let compiled = Compiled::with_helpers(plugin, &Config::DEFAULT, Queries::none(), dirty_only)?;
         assert!(matches!(call(&compiled), Err(EngineError::Build { stage: "link", .. })), "no stub answers for it");
         Ok(())
     }

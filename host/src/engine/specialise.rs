@@ -4,8 +4,8 @@
 //! import becomes a function of the module that returns the frozen value; because imported functions come first in
 //! the index space, replacing all of them changes no function's index, and the plugin's own code is carried over byte
 //! for byte, but for functions that nobody will call: `unreachable` stands in for these, and they are not exported, since
-//! Cranelift would compile each of them and its way in. A second memory and one exported loop a query are appended, so that a whole table is answered in one
-//! crossing into WASM. The plugin cannot reach that memory: its code names memory 0 only, by validation.
+//! Cranelift would compile each of them and its way in. A second memory and, for each query, one exported loop and one function of a
+//! single entry are appended, so that a whole table is answered in one crossing into WASM. The plugin cannot reach that memory: its code names memory 0 only, by validation.
 
 use std::ops::Range;
 
@@ -18,21 +18,23 @@ use wasm_encoder::{
 };
 use wasmparser::{Parser, Payload};
 
-use super::query::{FactKind, Query};
-use super::{EngineError, Facts};
+use super::query::{FactKind, Query, Scan};
+use super::{Condition, EngineError, Facts};
 
 /// Name under which the memory that holds entries and records is exported.
 pub(super) const BUFFER: &str = "ptwalk.buffer";
 
-/// Bytes of one record in the buffer: facts as i32, four bytes of padding, target as i64.
-pub(super) const RECORD_BYTES: usize = 16;
-
-/// Offset of the target in a record.
-pub(super) const TARGET_OFFSET: usize = 8;
+/// Bytes that the buffer has for an entry: itself, and its packed word.
+const BYTES_PER_ENTRY: usize = 16;
 
 /// Name of the exported loop for the query of `depth`.
 pub(super) fn scan_export(depth: usize) -> String {
     format!("ptwalk.scan.{depth}")
+}
+
+/// Name of the exported function that tells of one entry by the query of `depth`.
+pub(super) fn record_export(depth: usize) -> String {
+    format!("ptwalk.record.{depth}")
 }
 
 /// A specialised module.
@@ -151,7 +153,9 @@ impl<'a> Sections<'a> {
         capacity: usize,
     ) -> Vec<u8> {
         let scan_type = self.types.len();
-        self.types.ty().function([ValType::I32], []);
+        self.types.ty().function([ValType::I32, ValType::I32], [ValType::I32]);
+        let record_type = self.types.len();
+        self.types.ty().function([ValType::I64], [ValType::I32, ValType::I64]);
 
         let mut functions = FunctionSection::new();
         let mut code = CodeSection::new();
@@ -174,7 +178,7 @@ impl<'a> Sections<'a> {
         }
 
         let buffer = self.memories.len();
-        let bytes = capacity * (8 + RECORD_BYTES);
+        let bytes = capacity * BYTES_PER_ENTRY;
         self.memories.memory(MemoryType {
             minimum: bytes.div_ceil(1 << 16) as u64,
             maximum: Some(bytes.div_ceil(1 << 16) as u64),
@@ -188,10 +192,15 @@ impl<'a> Sections<'a> {
             exports.export(helper.name(), ExportKind::Func, *function);
         }
         exports.export(BUFFER, ExportKind::Memory, buffer);
+        let words = i32::try_from(capacity * 8).unwrap_or(i32::MAX);
         for (depth, query) in queries.iter().enumerate() {
             exports.export(&scan_export(depth), ExportKind::Func, functions.len());
             functions.function(scan_type);
-            code.function(&ScanBody { plugin, query, buffer, records: capacity * 8 }.encode());
+            let scan = QueryCode { plugin, query, entry: ENTRY, facts: FACTS };
+            code.function(&ScanCode { code: scan, scan: &query.scan, buffer, words }.encode());
+            exports.export(&record_export(depth), ExportKind::Func, functions.len());
+            functions.function(record_type);
+            code.function(&QueryCode { plugin, query, entry: 0, facts: 1 }.record());
         }
         self.assemble(&functions, &exports, &code)
     }
@@ -216,53 +225,22 @@ impl<'a> Sections<'a> {
     }
 }
 
-// Locals of a scan function.
-const COUNT: u32 = 0;
-const INPUT: u32 = 1;
-const OUTPUT: u32 = 2;
-const FACTS: u32 = 3;
-const ENTRY: u32 = 4;
-
-/// The loop that answers one query for `COUNT` entries: entries from offset 0 of the buffer, records from `records`.
-struct ScanBody<'a> {
+/// What the code of one query shares: how its helpers are called and its facts are put together.
+struct QueryCode<'a> {
     plugin: &'a ValidPlugin,
     query: &'a Query,
-    buffer: u32,
-    records: usize,
+    /// The local that holds the entry.
+    entry: u32,
+    /// The local that gathers the facts.
+    facts: u32,
 }
 
-impl ScanBody<'_> {
-    fn encode(&self) -> Function {
-        let mut function = Function::new([(3, ValType::I32), (1, ValType::I64)]);
-        let mut sink = function.instructions();
-        let records = i32::try_from(self.records).unwrap_or(i32::MAX);
-        sink.i32_const(records).local_set(OUTPUT);
-        sink.block(BlockType::Empty).local_get(COUNT).i32_eqz().br_if(0);
-        sink.loop_(BlockType::Empty);
-        sink.local_get(INPUT).i64_load(self.at(0, 3)).local_set(ENTRY);
-        self.answer(&mut sink);
-        sink.local_get(INPUT).i32_const(8).i32_add().local_set(INPUT);
-        sink.local_get(OUTPUT).i32_const(16).i32_add().local_set(OUTPUT);
-        sink.local_get(COUNT).i32_const(1).i32_sub().local_tee(COUNT).br_if(0);
-        sink.end().end().end();
-        function
-    }
-
-    fn at(&self, offset: u64, align: u32) -> MemArg {
-        MemArg { offset, align, memory_index: self.buffer }
-    }
-
-    /// Stores the record of `ENTRY`: what [`Query::evaluate`] says, as code.
-    fn answer(&self, sink: &mut InstructionSink<'_>) {
-        if let Some(none) = self.query.skip_none {
-            self.call(sink, none, 0);
-            sink.if_(BlockType::Empty);
-            sink.local_get(OUTPUT).i32_const(Facts::NONE.0.cast_signed()).i32_store(self.at(0, 2));
-            sink.local_get(OUTPUT).i64_const(0).i64_store(self.at(TARGET_OFFSET as u64, 3));
-            sink.else_();
-        }
+impl QueryCode<'_> {
+    /// Leaves the entry's facts of `wanted` in their local: what [`Query::evaluate`] says, as code.
+    fn gather(&self, sink: &mut InstructionSink<'_>, wanted: Facts) {
         sink.i32_const(0);
-        for source in self.query.facts.iter().filter(|source| self.has(source.helper)) {
+        let sources = self.query.facts.iter().filter(|source| source.fact.possible().any(wanted));
+        for source in sources.filter(|source| self.has(source.helper)) {
             self.call(sink, source.helper, source.arg);
             match source.fact {
                 FactKind::Bit(bit) => {
@@ -270,20 +248,60 @@ impl ScanBody<'_> {
                 }
                 FactKind::Perms => {
                     sink.i32_const(MmuPerms::ALL.bits().cast_signed()).i32_and();
-                    sink.i32_const(FactKind::Perms.facts(1).0.trailing_zeros().cast_signed()).i32_shl();
+                    sink.i32_const(FactKind::Perms.possible().0.trailing_zeros().cast_signed()).i32_shl();
                 }
             }
             sink.i32_or();
         }
-        sink.local_set(FACTS);
-        sink.local_get(OUTPUT).local_get(FACTS).i32_store(self.at(0, 2));
-        sink.local_get(OUTPUT);
+        sink.local_set(self.facts);
+    }
+
+    /// Pushes whether `condition` holds of the facts in their local.
+    fn holds(&self, sink: &mut InstructionSink<'_>, condition: &Condition) {
+        match condition {
+            Condition::Always => {
+                sink.i32_const(1);
+            }
+            Condition::Never => {
+                sink.i32_const(0);
+            }
+            Condition::Any(any) => {
+                sink.local_get(self.facts).i32_const(any.0.cast_signed()).i32_and().i32_const(0).i32_ne();
+            }
+            Condition::Not(inner) => {
+                self.holds(sink, inner);
+                sink.i32_eqz();
+            }
+            Condition::And(a, b) => {
+                self.holds(sink, a);
+                self.holds(sink, b);
+                sink.i32_and();
+            }
+            Condition::Or(a, b) => {
+                self.holds(sink, a);
+                self.holds(sink, b);
+                sink.i32_or();
+            }
+        }
+    }
+
+    /// The function `(entry: i64) -> (facts: i32, target: i64)`.
+    fn record(&self) -> Function {
+        let mut function = Function::new([(1, ValType::I32)]);
+        let mut sink = function.instructions();
+        if let Some(none) = self.query.skip_none {
+            self.call(&mut sink, none, 0);
+            sink.if_(BlockType::Empty);
+            sink.i32_const(Facts::NONE.0.cast_signed()).i64_const(0).return_().end();
+        }
+        self.gather(&mut sink, Facts(u32::MAX));
+        sink.local_get(self.facts);
         for (when, reader) in &self.query.targets {
             let mask = when.0.cast_signed();
-            sink.local_get(FACTS).i32_const(mask).i32_and().i32_const(mask).i32_eq();
+            sink.local_get(self.facts).i32_const(mask).i32_and().i32_const(mask).i32_eq();
             sink.if_(BlockType::Result(ValType::I64));
             if self.has(*reader) {
-                self.call(sink, *reader, 0);
+                self.call(&mut sink, *reader, 0);
             } else {
                 sink.i64_const(0);
             }
@@ -293,20 +311,18 @@ impl ScanBody<'_> {
         for _ in &self.query.targets {
             sink.end();
         }
-        sink.i64_store(self.at(TARGET_OFFSET as u64, 3));
-        if self.query.skip_none.is_some() {
-            sink.end();
-        }
+        sink.end();
+        function
     }
 
     fn has(&self, helper: Helper) -> bool {
         self.plugin.has(helper) || !matches!(helper.stub(), Stub::Undefined | Stub::Required)
     }
 
-    /// Pushes a helper's result for `ENTRY`: the export's, or the generic stub's.
+    /// Pushes a helper's result for the entry: the export's, or the generic stub's.
     fn call(&self, sink: &mut InstructionSink<'_>, helper: Helper, arg: u64) {
         if let Some(function) = self.plugin.exports().get(&helper) {
-            sink.local_get(ENTRY);
+            sink.local_get(self.entry);
             if helper.signature().params().len() == 2 {
                 sink.i32_const(i32::from(arg != 0));
             }
@@ -315,7 +331,7 @@ impl ScanBody<'_> {
         }
         match helper.stub() {
             Stub::One => sink.i32_const(1),
-            Stub::Identity => sink.local_get(ENTRY),
+            Stub::Identity => sink.local_get(self.entry),
             Stub::PresentAndWrite => {
                 self.call_or_zero(sink, helper, Op::Present);
                 if arg != 0 {
@@ -338,5 +354,77 @@ impl ScanBody<'_> {
                 sink.i32_const(0);
             }
         }
+    }
+}
+
+// Locals of a scan function; the first two are its parameters.
+const COUNT: u32 = 0;
+const INDEX: u32 = 1;
+const INPUT: u32 = 2;
+const OUTPUT: u32 = 3;
+const FACTS: u32 = 4;
+const ENTRY: u32 = 5;
+const FRAME: u32 = 6;
+
+/// The function `(count: i32, first: i32) -> i32` that scans `count` entries, the first of which has that index: entries
+/// from offset 0 of the buffer, packed words from `words`, whose number it returns.
+struct ScanCode<'a> {
+    code: QueryCode<'a>,
+    scan: &'a Scan,
+    buffer: u32,
+    words: i32,
+}
+
+impl ScanCode<'_> {
+    fn encode(&self) -> Function {
+        let mut function = Function::new([(3, ValType::I32), (2, ValType::I64)]);
+        let mut sink = function.instructions();
+        sink.i32_const(self.words).local_set(OUTPUT);
+        sink.block(BlockType::Empty).local_get(COUNT).i32_eqz().br_if(0);
+        sink.loop_(BlockType::Empty);
+        sink.local_get(INPUT).i64_load(self.at(0)).local_set(ENTRY);
+        // Left by what is not kept.
+        sink.block(BlockType::Empty);
+        let dropped = if self.scan.until { 2 } else { 0 };
+        if let Some(none) = self.code.query.skip_none {
+            self.code.call(&mut sink, none, 0);
+            sink.br_if(dropped);
+        }
+        self.code.gather(&mut sink, self.scan.keep.facts().or(self.scan.shown));
+        self.code.holds(&mut sink, &self.scan.keep);
+        sink.i32_eqz().br_if(dropped);
+        self.store_word(&mut sink);
+        sink.end();
+        sink.local_get(INPUT).i32_const(8).i32_add().local_set(INPUT);
+        sink.local_get(INDEX).i32_const(1).i32_add().local_set(INDEX);
+        sink.local_get(COUNT).i32_const(1).i32_sub().local_tee(COUNT).br_if(0);
+        sink.end().end();
+        sink.local_get(OUTPUT).i32_const(self.words).i32_sub().i32_const(3).i32_shr_u().end();
+        function
+    }
+
+    /// Stores the packed word of the entry. A frame number that does not fit traps; the host then finds out which.
+    fn store_word(&self, sink: &mut InstructionSink<'_>) {
+        let layout = self.scan.layout;
+        match self.scan.frame.filter(|helper| self.code.has(*helper)) {
+            Some(helper) => {
+                self.code.call(sink, helper, 0);
+                sink.local_tee(FRAME).i64_const(i64::from(layout.frame_bits)).i64_shr_u().i64_eqz().i32_eqz();
+                sink.if_(BlockType::Empty).unreachable().end();
+            }
+            None => {
+                sink.i64_const(0).local_set(FRAME);
+            }
+        }
+        sink.local_get(OUTPUT).local_get(FRAME);
+        sink.local_get(INDEX).i64_extend_i32_u().i64_const(i64::from(layout.frame_bits)).i64_shl().i64_or();
+        sink.local_get(FACTS).i32_const(self.scan.shown.0.cast_signed()).i32_and().i64_extend_i32_u();
+        sink.i64_const(i64::from(layout.facts_shift())).i64_shl().i64_or();
+        sink.i64_store(self.at(0));
+        sink.local_get(OUTPUT).i32_const(8).i32_add().local_set(OUTPUT);
+    }
+
+    fn at(&self, offset: u64) -> MemArg {
+        MemArg { offset, align: 3, memory_index: self.buffer }
     }
 }

@@ -1,6 +1,6 @@
 //! `get_user_pages_fast`, as of the kernel in [`MODELLED_KERNEL`].
 //!
-//! In: the tables of a user address space, an engine built with [`gup_queries`](crate::engine::query::gup_queries), a
+//! In: the tables of a user address space, an engine built with [`Queries::gup`](crate::engine::Queries::gup), a
 //! [`Zone`] of device ranges and page references, and a request. Out: the pages pinned, and where and why it stopped;
 //! the kernel's fast walk never says why. Same order of tests, same stop, same partial count, same undo as mm/gup.c:
 //! `gup_pgd_range` … `gup_pte_range`, `gup_huge_*`, `__gup_device_huge`, `undo_dev_pagemap`.
@@ -13,7 +13,7 @@ mod range;
 use ptwalk_abi::{Helper, KVersion, Level, Pfn, VaRange, VirtAddr};
 
 use crate::engine::Engine;
-use crate::walk::{TableSet, WalkError, descend};
+use crate::walk::{Subtree, TableSet, WalkError, descend};
 use crate::zone::{PgmapId, Zone};
 
 /// The kernel whose GUP is modelled. What an entry means is the plugin's, and may be of another kernel.
@@ -167,7 +167,9 @@ pub fn get_user_pages_fast<E: Engine + ?Sized>(
     }
     let Some(range) = user_range(tables, start, nr) else { return Ok(refused(StopReason::AccessOk)) };
     let mut walk = range::GupWalk::new(tables, zone, flags);
-    descend(engine, tables, range, &mut walk)?;
+    if let Some(start) = Subtree::root(tables, range) {
+        descend(engine, tables, start, &mut walk)?;
+    }
     let (pages, stop) = walk.finish();
     let end = VirtAddr(range.last.0.wrapping_add(1));
     let stop = stop.unwrap_or(Stop { va: end, level: None, raw: None, reason: StopReason::Complete });

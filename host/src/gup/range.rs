@@ -1,11 +1,28 @@
 //! The fast walk itself: what GUP does at each entry, level by level (mm/gup.c, v5.3).
 
-use ptwalk_abi::{Level, Pfn, PhysAddr, VaRange, VirtAddr};
+use ptwalk_abi::{Level, MmuPerms, Pfn, PhysAddr, VaRange, VirtAddr};
 
 use super::{FollFlags, PinnedPage, Stop, StopReason};
-use crate::engine::{Facts, Record};
-use crate::walk::{Flow, Passed, Step, TableSet, Visitor, WalkError};
+use crate::engine::{Engine, EngineError, Facts, Record};
+use crate::walk::{Batch, Flow, Passed, Progress, TableSet, Visitor, WalkError};
 use crate::zone::{PgmapId, Zone};
+
+/// One entry that GUP looks at.
+#[derive(Clone, Copy)]
+struct Step {
+    at: Passed,
+    /// The part of the request that the entry translates.
+    range: VaRange,
+    /// First address that the entry translates.
+    span_start: VirtAddr,
+}
+
+impl Step {
+    fn new(batch: &Batch<'_>, index: u32) -> Step {
+        let table = &batch.table;
+        Step { at: batch.passed(index), range: table.clip(index, index), span_start: table.span_start(index) }
+    }
+}
 
 /// The state of one `get_user_pages_fast`.
 pub(super) struct GupWalk<'a> {
@@ -41,14 +58,14 @@ impl<'a> GupWalk<'a> {
 
     /// The level at which an entry was refused, and why. The pages to keep were settled before. The first address not
     /// pinned is not always that of the entry: an undo goes back further.
-    fn stop_at(&mut self, step: &Step<'_>, reason: StopReason) -> Flow {
+    fn stop_at(&mut self, step: &Step, reason: StopReason) -> Flow {
         self.zone.put_dev_pagemap(self.pgmap.take());
         self.stop = Some(Stop { va: step.range.first, level: Some(step.at.level), raw: Some(step.at.raw), reason });
         Flow::Stop
     }
 
     /// The entry read again differs from the copy that decisions were made on.
-    fn changed(&self, step: &Step<'_>) -> bool {
+    fn changed(&self, step: &Step) -> bool {
         self.zone.reread(step.at.entry_pa(), step.at.raw) != step.at.raw
     }
 
@@ -63,50 +80,94 @@ impl<'a> GupWalk<'a> {
         }
     }
 
-    /// One pass of the loop of `gup_pte_range`. Device memory is tested before special, so that an entry with both
-    /// bits (arm64 since v5.3-rc4) is device memory.
-    fn pte(&mut self, step: &Step<'_>) -> Flow {
-        let Record { facts, target } = step.record;
-        let pfn = Pfn(target);
-        if facts.has(Facts::PROTNONE) {
-            return self.stop_at(step, StopReason::Protnone);
+    /// The loop of `gup_pte_range`. The scan ended before the first entry that is PROT_NONE, not permitted, or special
+    /// and no device memory; device memory is tested before special, so that an entry with both bits (arm64 since
+    /// v5.3-rc4) is device memory.
+    fn ptes<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        at: &mut Progress,
+    ) -> Result<Flow, WalkError> {
+        let words = &batch.words[at.word..];
+        self.pages.reserve(words.len());
+        for word in words {
+            let (index, pfn) = (at.index, Pfn(batch.layout.frame(*word)));
+            let devmap = batch.layout.facts(*word).has(Facts::DEVMAP);
+            if let Err(reason) = self.pte(batch, index, pfn, devmap) {
+                return Ok(self.stop_at(&Step::new(batch, index), reason));
+            }
+            *at = Progress { index: index + 1, word: at.word + 1 };
         }
-        if !facts.has(Facts::PERMITTED) {
-            return self.stop_at(step, not_permitted(facts));
+        if at.index >= batch.end {
+            return Ok(Flow::Next);
         }
-        if facts.has(Facts::DEVMAP) {
+        let Record { facts, .. } = record(engine, batch, at.index)?;
+        let reason = if facts.has(Facts::PROTNONE) {
+            StopReason::Protnone
+        } else if !facts.has(Facts::PERMITTED) {
+            not_permitted(facts)
+        } else {
+            StopReason::Special
+        };
+        Ok(self.stop_at(&Step::new(batch, at.index), reason))
+    }
+
+    /// One pass of that loop, for an entry that GUP goes past if the page lets it.
+    #[inline]
+    fn pte(&mut self, batch: &Batch<'_>, index: u32, pfn: Pfn, devmap: bool) -> Result<(), StopReason> {
+        if devmap {
             if self.flags.longterm {
-                return self.stop_at(step, StopReason::LongtermDevmap);
+                return Err(StopReason::LongtermDevmap);
             }
             self.pgmap = self.zone.get_dev_pagemap(self.phys(pfn), self.pgmap.take());
             if self.pgmap.is_none() {
                 self.undo(self.pages_at_table);
-                return self.stop_at(step, StopReason::NoPgmap);
+                return Err(StopReason::NoPgmap);
             }
-        } else if facts.has(Facts::SPECIAL) {
-            return self.stop_at(step, StopReason::Special);
         }
         let head = self.zone.compound_head(pfn);
         if !self.zone.try_get(head, 1) {
-            return self.stop_at(step, StopReason::Refcount);
+            return Err(StopReason::Refcount);
         }
-        if self.changed(step) {
+        if self.zone.may_change() && self.changed(&Step::new(batch, index)) {
             self.zone.put(head, 1);
-            return self.stop_at(step, StopReason::Changed);
+            return Err(StopReason::Changed);
         }
-        let pgmap = if facts.has(Facts::DEVMAP) { self.pgmap } else { None };
-        self.pages.push(PinnedPage { va: step.range.first, pfn, head, level: step.at.level, pgmap });
-        Flow::Next
+        let pgmap = if devmap { self.pgmap } else { None };
+        // Ptes are never cut: the request is made of whole pages.
+        let va = batch.table.span_start(index);
+        self.pages.push(PinnedPage { va, pfn, head, level: Level::Pte, pgmap });
+        Ok(())
+    }
+
+    /// An entry above the ptes.
+    fn upper<E: Engine + ?Sized>(&mut self, engine: &mut E, batch: &Batch<'_>, index: u32) -> Result<Flow, WalkError> {
+        let record = record(engine, batch, index)?;
+        let Record { facts, target } = record;
+        let step = &Step::new(batch, index);
+        Ok(match batch.table.slot.level {
+            Level::Pmd if !facts.has(Facts::PRESENT) => self.stop_at(step, not_permitted(facts)),
+            Level::Pmd if facts.any(Facts::TRANS_HUGE.or(Facts::HUGE).or(Facts::DEVMAP)) => {
+                if facts.has(Facts::PROTNONE) {
+                    self.stop_at(step, StopReason::Protnone)
+                } else {
+                    self.huge(step, record)
+                }
+            }
+            Level::Pud | Level::P4d | Level::Pgd if facts.has(Facts::NONE) => self.stop_at(step, StopReason::None),
+            Level::Pud | Level::Pgd if facts.has(Facts::HUGE) => self.huge(step, record),
+            _ => Flow::Descend(PhysAddr(target), MmuPerms::ALL),
+        })
     }
 
     /// `gup_huge_pmd`, `gup_huge_pud`, `gup_huge_pgd`: the part of a leaf that the request covers, with one reference
     /// a page on the head, taken at once.
-    fn huge(&mut self, step: &Step<'_>) -> Flow {
-        let Record { facts, target } = step.record;
+    fn huge(&mut self, step: &Step, Record { facts, target }: Record) -> Flow {
         if !facts.has(Facts::PERMITTED) {
             return self.stop_at(step, not_permitted(facts));
         }
-        if facts.has(Facts::DEVMAP) && step.slot.level != Level::Pgd {
+        if facts.has(Facts::DEVMAP) && step.at.level != Level::Pgd {
             if self.flags.longterm {
                 return self.stop_at(step, StopReason::LongtermDevmap);
             }
@@ -129,7 +190,7 @@ impl<'a> GupWalk<'a> {
 
     /// `__gup_device_huge`: page by page, each with its pgmap, so that a pgmap that ends inside the leaf undoes the
     /// whole leaf.
-    fn device_huge(&mut self, step: &Step<'_>, base: Pfn) -> Flow {
+    fn device_huge(&mut self, step: &Step, base: Pfn) -> Flow {
         let keep = self.pages.len();
         for (va, pfn) in self.frames(step, base) {
             self.pgmap = self.zone.get_dev_pagemap(self.phys(pfn), self.pgmap.take());
@@ -150,7 +211,7 @@ impl<'a> GupWalk<'a> {
     }
 
     /// Address and frame of each page of a leaf that the request covers; `base` is the leaf's first frame.
-    fn frames(&self, step: &Step<'_>, base: Pfn) -> impl Iterator<Item = (VirtAddr, Pfn)> + use<> {
+    fn frames(&self, step: &Step, base: Pfn) -> impl Iterator<Item = (VirtAddr, Pfn)> + use<> {
         let (first, shift) = (step.range.first, self.page_shift);
         let skipped = (first.0 - step.span_start.0) >> shift;
         let count = u64::try_from(step.range.bytes() >> shift).unwrap_or(u64::MAX);
@@ -169,21 +230,30 @@ fn not_permitted(facts: Facts) -> StopReason {
     }
 }
 
+/// What the plugin says of an entry.
+fn record<E: Engine + ?Sized>(engine: &mut E, batch: &Batch<'_>, index: u32) -> Result<Record, EngineError> {
+    let record = engine.record(batch.table.depth, batch.raw(index));
+    record.map_err(|error| error.on_entry(batch.table.pa, index))
+}
+
 impl Visitor for GupWalk<'_> {
-    #[inline]
-    fn entry(&mut self, step: &Step<'_>) -> Result<Flow, WalkError> {
-        let Record { facts, target } = step.record;
-        let flow = match step.slot.level {
-            Level::Pte => self.pte(step),
-            Level::Pmd if !facts.has(Facts::PRESENT) => self.stop_at(step, not_permitted(facts)),
-            Level::Pmd if facts.any(Facts::TRANS_HUGE.or(Facts::HUGE).or(Facts::DEVMAP)) => {
-                if facts.has(Facts::PROTNONE) { self.stop_at(step, StopReason::Protnone) } else { self.huge(step) }
+    fn visit<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        at: &mut Progress,
+    ) -> Result<Flow, WalkError> {
+        if batch.table.slot.level == Level::Pte {
+            return self.ptes(engine, batch, at);
+        }
+        while at.index < batch.end {
+            let flow = self.upper(engine, batch, at.index)?;
+            at.index += 1;
+            if flow != Flow::Next {
+                return Ok(flow);
             }
-            Level::Pud | Level::P4d | Level::Pgd if facts.has(Facts::NONE) => self.stop_at(step, StopReason::None),
-            Level::Pud | Level::Pgd if facts.has(Facts::HUGE) => self.huge(step),
-            _ => Flow::Descend(PhysAddr(target)),
-        };
-        Ok(flow)
+        }
+        Ok(Flow::Next)
     }
 
     fn missing(&mut self, at: Passed, range: VaRange, _trail: &[Passed]) -> Result<Flow, WalkError> {

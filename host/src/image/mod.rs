@@ -228,6 +228,12 @@ impl Image {
         slice(self.backing.bytes(), segment.file_offset + skipped, len.min(left)).unwrap_or_default()
     }
 
+    /// Has the memory at `pa` brought closer to the processor, as far as the image holds it; a hint that changes nothing
+    /// else.
+    pub fn prefetch(&self, pa: PhysAddr, len: u64) {
+        map::prefetch(self.run(pa, len));
+    }
+
     /// The first address from `pa` on that the image holds.
     ///
     /// # Cost

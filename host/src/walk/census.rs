@@ -70,7 +70,7 @@ impl Census {
         match event {
             Event::Mapping(mapping) => self.add_mapping(mapping, zone),
             Event::NotPresent { at, .. } => self.level(at.level).not_present += 1,
-            Event::Hole { at, .. } => self.level(at.level).holes += 1,
+            Event::Hole { at, entries, .. } => self.level(at.level).holes += u64::from(*entries),
             Event::Table { below, .. } => self.level(*below).tables += 1,
             Event::Problem(problem) => *self.problems.entry(problem.kind.reason()).or_default() += 1,
         }

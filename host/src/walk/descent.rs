@@ -1,18 +1,20 @@
-//! The descent: from a root table down to the entries that translate a range, in ascending order.
+//! The descent: from a table down to the entries that translate a range, in ascending order.
 //!
-//! In: a table set, an engine, a range of addresses. Out: one call of a [`Visitor`] for each entry that translates a
-//! part of the range, with what the plugin says of it; the visitor decides whether to go down, on, or stop. Forensic
-//! walks and GUP are visitors of this one descent.
+//! In: a table set, an engine, a range of addresses. Out: one call of a [`Visitor`] for each run of entries that the
+//! image holds in one piece, with the packed words of those that the engine's query keeps; the visitor decides whether to
+//! go down, on, or stop. Forensic walks and GUP are visitors of this one descent.
 //!
-//! Guaranteed: never a panic, whatever the image holds; each table is read once per visit, and decisions are made on
-//! that copy; depth is that of the geometry; memory is one table per level. Not handled: what entries mean.
+//! Guaranteed: never a panic, whatever the image holds; entries are read where the image has them, once for the scan and
+//! once more for the few that are looked at closer; depth is that of the geometry; memory is the words of one table per
+//! level. Not handled: what entries mean.
 
 use std::ops::Range;
 
-use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, Op, PhysAddr, Slot, VaRange, VirtAddr};
+use ptwalk_abi::{Geometry, Half, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtAddr};
 use thiserror::Error;
 
-use crate::engine::{Engine, EngineError, Record};
+use crate::engine::query::Layout;
+use crate::engine::{Engine, EngineError, Run};
 use crate::image::Image;
 
 /// Where a table set begins.
@@ -62,45 +64,115 @@ impl Passed {
     }
 }
 
-/// One entry met in the descent.
+/// A table being visited, and how the walk came to it.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+pub struct Table<'a> {
     /// Depth of the level: 0 is the root.
     pub depth: usize,
     /// The level.
     pub slot: Slot,
-    /// Where the entry is and what it holds.
-    pub at: Passed,
-    /// What the plugin says of it.
-    pub record: Record,
-    /// The part of the range asked for that the entry translates.
+    /// Physical address of the table.
+    pub pa: PhysAddr,
+    /// Address that entry 0 translates.
+    pub base: u64,
+    /// The part of the range asked for that the table translates.
     pub range: VaRange,
-    /// First address that the entry translates, whatever was asked for.
-    pub span_start: VirtAddr,
     /// What the entries above leave permitted.
     pub perms_above: MmuPerms,
-    /// The entries passed, root first, without this one.
+    /// The entries passed, root first.
     pub trail: &'a [Passed],
+}
+
+impl Table<'_> {
+    /// Physical address of an entry.
+    pub fn entry_pa(&self, index: u32) -> PhysAddr {
+        PhysAddr(self.pa.0.saturating_add(u64::from(index) * 8))
+    }
+
+    /// An entry as one passed.
+    pub fn passed(&self, index: u32, raw: u64) -> Passed {
+        Passed { level: self.slot.shown_level(self.depth == 0), table: self.pa, index, raw }
+    }
+
+    /// First address that an entry translates, whatever was asked for.
+    pub fn span_start(&self, index: u32) -> VirtAddr {
+        VirtAddr(self.base + (u64::from(index) << self.slot.shift))
+    }
+
+    /// First and last address that the entries `first..=last` translate, cut to the range asked for.
+    pub fn clip(&self, first: u32, last: u32) -> VaRange {
+        let start = self.span_start(first);
+        let end = VirtAddr(self.span_start(last).0 + (self.slot.span_bytes() - 1));
+        VaRange { first: start.max(self.range.first), last: end.min(self.range.last) }
+    }
+}
+
+/// A run of entries of a table, and what the scan kept of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The table.
+    pub table: Table<'a>,
+    /// Index of the first entry of the run.
+    pub first: u32,
+    /// Index after the last.
+    pub end: u32,
+    /// The entries as the image holds them.
+    pub bytes: &'a [u8],
+    /// Entries are stored most significant byte first.
+    pub big_endian: bool,
+    /// What was kept, in ascending order of index.
+    pub words: &'a [u64],
+    /// Where the words have what.
+    pub layout: Layout,
+}
+
+impl Batch<'_> {
+    /// An entry of the run as read; 0 for an index beyond it, of which there is none.
+    pub fn raw(&self, index: u32) -> u64 {
+        let word = self.bytes.as_chunks().0.get(index.wrapping_sub(self.first) as usize).copied().unwrap_or_default();
+        if self.big_endian { u64::from_be_bytes(word) } else { u64::from_le_bytes(word) }
+    }
+
+    /// An entry of the run as one passed.
+    pub fn passed(&self, index: u32) -> Passed {
+        self.table.passed(index, self.raw(index))
+    }
+}
+
+/// How far a batch was visited. A visitor that goes down into a table comes back to the same batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Index of the next entry.
+    pub index: u32,
+    /// Position of the next word.
+    pub word: usize,
 }
 
 /// What a visitor wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// The next entry of the same table, or of the one above.
+    /// The next run of the same table, or what comes after the table above.
     Next,
-    /// Down into the table at this address. At the pte level it means [`Flow::Next`].
-    Descend(PhysAddr),
+    /// Down into the table at this address, which the entry just before the progress leads to, with what that entry
+    /// leaves permitted. At the pte level it means [`Flow::Next`].
+    Descend(PhysAddr, MmuPerms),
     /// Nothing more.
     Stop,
 }
 
-/// Decides what to do at each entry.
+/// Decides what to do at each run of entries.
 pub trait Visitor {
-    /// An entry that translates a part of the range.
+    /// Visits a batch from `at` on. On [`Flow::Next`] the batch is done; on [`Flow::Descend`] `at` says where to go on
+    /// afterwards.
     ///
     /// # Errors
     /// Whatever ends the walk with an error.
-    fn entry(&mut self, step: &Step<'_>) -> Result<Flow, WalkError>;
+    fn visit<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        at: &mut Progress,
+    ) -> Result<Flow, WalkError>;
 
     /// A part of a table that the image does not hold: `at` is its first missing entry (`raw` is 0), `range` what the
     /// missing entries would translate.
@@ -127,74 +199,90 @@ pub enum WalkError {
     Output(#[from] std::io::Error),
 }
 
-/// Descends from `tables.root` to every entry that translates a part of `range`.
+/// A table to descend from, and how one comes to it.
+#[derive(Clone, Debug)]
+pub struct Subtree {
+    /// Depth of its level.
+    pub depth: usize,
+    /// Its address.
+    pub table: PhysAddr,
+    /// What to visit of it: never empty, and within what it translates.
+    pub range: VaRange,
+    /// What the entries above leave permitted.
+    pub perms_above: MmuPerms,
+    /// The entries passed, root first.
+    pub trail: Vec<Passed>,
+}
+
+impl Subtree {
+    /// The whole table set, cut to `range`; `None` where they share nothing.
+    pub fn root(tables: &TableSet<'_>, range: VaRange) -> Option<Subtree> {
+        let range = tables.whole()?.intersect(range)?;
+        let table = tables.root.pa;
+        Some(Subtree { depth: 0, table, range, perms_above: MmuPerms::ALL, trail: Vec::new() })
+    }
+}
+
+/// Descends from `start` to every entry that translates a part of its range.
 ///
-/// `range` must lie in the half that the root translates; what lies outside is cut off. The engine must have been
-/// built with one query per level of the geometry.
+/// The engine must have been built with one query per level of the geometry.
 ///
 /// # Errors
 /// [`WalkError`], when the plugin or the visitor fails. Everything before was visited.
 ///
 /// # Cost
-/// One crossing into the plugin per table visited, and one table's entries of memory per level.
-pub fn descend<E: Engine + ?Sized, V: Visitor + ?Sized>(
+/// One scan per table visited, and the words of one table of memory per level.
+pub fn descend<E: Engine + ?Sized, V: Visitor>(
     engine: &mut E,
     tables: &TableSet<'_>,
-    range: VaRange,
+    start: Subtree,
     visitor: &mut V,
 ) -> Result<(), WalkError> {
-    let Some(range) = tables.whole().and_then(|whole| whole.intersect(range)) else { return Ok(()) };
     let slots = tables.geometry.slots();
-    let perms_known: Vec<bool> = slots
-        .iter()
-        .map(|slot| Helper::find(slot.level, Op::MmuPerms).is_some_and(|helper| engine.has(helper)))
-        .collect();
-    let mut buffers: Vec<Buffer> = slots.iter().map(|_| Buffer::default()).collect();
-    let mut trail: Vec<Passed> = Vec::with_capacity(slots.len());
-    let mut frames = vec![Frame::open(slots[0], 0, tables.root.pa, range, MmuPerms::ALL)];
-    visitor.enter(0);
+    let Subtree { depth: top, table, range, perms_above, mut trail } = start;
+    let Some(slot) = slots.get(top) else { return Ok(()) };
+    let mut words: Vec<Vec<u64>> = slots.iter().map(|_| Vec::new()).collect();
+    let mut frames = vec![Frame::open(*slot, top, table, range, perms_above)];
+    visitor.enter(top);
     while let Some(frame) = frames.last_mut() {
         let depth = frame.depth;
-        let buffer = &mut buffers[depth];
         if frame.next > frame.last {
             visitor.leave(depth);
             frames.pop();
-            trail.pop();
+            if !frames.is_empty() {
+                trail.pop();
+            }
             continue;
         }
-        if frame.next >= frame.loaded.end && !frame.load(engine, tables, buffer)? {
+        if frame.next >= frame.loaded.end && !frame.load(engine, tables, &mut words[depth])? {
             let (at, range) = frame.skip_missing(tables);
             if visitor.missing(at, range, &trail)? == Flow::Stop {
                 return Ok(());
             }
             continue;
         }
-        let Some((step, flow)) = frame.visit(buffer, &trail, visitor)? else { continue };
-        match flow {
+        let batch = frame.batch(engine, &words[depth], &trail);
+        match visitor.visit(engine, &batch, &mut frame.progress)? {
             Flow::Stop => return Ok(()),
-            Flow::Descend(table) if depth + 1 < slots.len() => {
-                let own = if perms_known[depth] { step.record.facts.perms() } else { MmuPerms::ALL };
-                let below = Frame::open(slots[depth + 1], depth + 1, table, step.range, step.perms_above & own);
-                let at = step.at;
-                trail.push(at);
-                frames.push(below);
-                visitor.enter(depth + 1);
+            Flow::Next => frame.next = frame.loaded.end,
+            Flow::Descend(table, perms) => {
+                frame.next = frame.progress.index;
+                if let Some(slot) = slots.get(depth + 1) {
+                    let through = frame.next.saturating_sub(1);
+                    let (range, at) = (batch.table.clip(through, through), batch.passed(through));
+                    let below = Frame::open(*slot, depth + 1, table, range, frame.perms & perms);
+                    trail.push(at);
+                    frames.push(below);
+                    visitor.enter(depth + 1);
+                }
             }
-            Flow::Next | Flow::Descend(_) => {}
         }
     }
     Ok(())
 }
 
-/// What was read of the table at one depth; kept from table to table, so that a walk allocates once a level.
-#[derive(Default)]
-struct Buffer {
-    raws: Vec<u64>,
-    records: Vec<Record>,
-}
-
-/// The table being read at one depth.
-struct Frame {
+/// The table being visited at one depth.
+struct Frame<'i> {
     slot: Slot,
     depth: usize,
     table: PhysAddr,
@@ -204,14 +292,16 @@ struct Frame {
     perms: MmuPerms,
     next: u32,
     last: u32,
-    /// The entries that the buffer holds.
+    /// The entries that were scanned last, and their bytes.
     loaded: Range<u32>,
+    bytes: &'i [u8],
+    progress: Progress,
     /// Why the engine could not answer for the entry after those.
     failed: Option<EngineError>,
 }
 
-impl Frame {
-    fn open(slot: Slot, depth: usize, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame {
+impl<'i> Frame<'i> {
+    fn open(slot: Slot, depth: usize, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame<'i> {
         let offset_mask = (u64::from(slot.entries) - 1) << slot.shift | (slot.span_bytes() - 1);
         let (next, last) = (slot.index(range.first), slot.index(range.last));
         Frame {
@@ -224,98 +314,73 @@ impl Frame {
             next,
             last,
             loaded: next..next,
+            bytes: &[],
+            progress: Progress::default(),
             failed: None,
         }
     }
 
-    /// First and last address that the entries `first..=last` translate, cut to the range asked for.
-    fn clip(&self, first: u32, last: u32) -> VaRange {
-        let start = self.base + (u64::from(first) << self.slot.shift);
-        let end = self.base + (u64::from(last) << self.slot.shift) + (self.slot.span_bytes() - 1);
-        VaRange { first: VirtAddr(start).max(self.range.first), last: VirtAddr(end).min(self.range.last) }
+    fn table<'a>(&self, trail: &'a [Passed]) -> Table<'a> {
+        let (depth, slot, pa, base, range) = (self.depth, self.slot, self.table, self.base, self.range);
+        Table { depth, slot, pa, base, range, perms_above: self.perms, trail }
     }
 
-    fn entry_pa(&self, index: u32) -> PhysAddr {
-        PhysAddr(self.table.0.saturating_add(u64::from(index) * 8))
+    fn batch<'a, E: Engine + ?Sized>(&self, engine: &E, words: &'a [u64], trail: &'a [Passed]) -> Batch<'a>
+    where
+        'i: 'a,
+    {
+        let queries = engine.queries();
+        Batch {
+            table: self.table(trail),
+            first: self.loaded.start,
+            end: self.loaded.end,
+            bytes: self.bytes,
+            big_endian: queries.big_endian,
+            words,
+            layout: queries.levels[self.depth].scan.layout,
+        }
     }
 
-    fn passed(&self, index: u32, raw: u64) -> Passed {
-        Passed { level: self.slot.shown_level(self.depth == 0), table: self.table, index, raw }
-    }
-
-    /// Reads entries from `next` on, as many as the image holds in one piece, and asks the engine about them. `false`
-    /// where the image does not hold the next one.
+    /// Scans entries from `next` on, as many as the image holds in one piece. `false` where it does not hold the next.
     fn load<E: Engine + ?Sized>(
         &mut self,
         engine: &mut E,
-        tables: &TableSet<'_>,
-        buffer: &mut Buffer,
+        tables: &TableSet<'i>,
+        words: &mut Vec<u64>,
     ) -> Result<bool, WalkError> {
         if let Some(error) = self.failed.take() {
             return Err(error.into());
         }
-        let wanted = u64::from(self.last - self.next) + 1;
-        let bytes = tables.image.run(self.entry_pa(self.next), wanted * 8);
-        let big_endian = tables.geometry.big_endian;
-        buffer.raws.clear();
-        buffer.raws.extend(
-            bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|bytes| if big_endian { u64::from_be_bytes(*bytes) } else { u64::from_le_bytes(*bytes) }),
-        );
-        if buffer.raws.is_empty() {
+        let first = self.next;
+        let wanted = u64::from(self.last - first) + 1;
+        let image: &'i Image = tables.image;
+        self.bytes = image.run(self.table(&[]).entry_pa(first), wanted * 8);
+        let count = u32::try_from(self.bytes.len() / 8).unwrap_or(0);
+        self.loaded = first..first + count;
+        self.progress = Progress { index: first, word: 0 };
+        if count == 0 {
             return Ok(false);
         }
-        let scanned = engine.scan(self.depth, &buffer.raws, &mut buffer.records);
-        let count = u32::try_from(buffer.records.len().min(buffer.raws.len())).unwrap_or(0);
-        match scanned.map_err(|error| error.on_entry(self.table, self.next.saturating_add(count))) {
+        if let Err(failed) = engine.scan(self.depth, Run { bytes: self.bytes, first }, words) {
+            let index = failed.index.clamp(first, first + count);
+            let error = failed.cause.on_entry(self.table, index);
+            if index == first {
+                return Err(error.into());
+            }
             // What was answered before the entry that failed is visited first: the error comes when it is due.
-            Err(error) if count > 0 => self.failed = Some(error),
-            other => other?,
+            self.loaded.end = index;
+            self.failed = Some(error);
         }
-        self.loaded = self.next..self.next + count;
-        Ok(count > 0)
+        Ok(true)
     }
 
     /// Steps over the entries, from `next` on, that the image does not hold.
     fn skip_missing(&mut self, tables: &TableSet<'_>) -> (Passed, VaRange) {
-        let first = self.next;
-        let present = tables.image.next_present(self.entry_pa(first)).map(|pa| pa.0.saturating_sub(self.table.0));
+        let (first, table) = (self.next, self.table(&[]));
+        let present = tables.image.next_present(table.entry_pa(first)).map(|pa| pa.0.saturating_sub(self.table.0));
         let resume = present.and_then(|bytes| u32::try_from(bytes.div_ceil(8)).ok()).unwrap_or(u32::MAX);
         let resume = resume.clamp(first + 1, self.last + 1);
         self.next = resume;
-        (self.passed(first, 0), self.clip(first, resume - 1))
-    }
-
-    /// Visits the entries that the buffer holds, up to the first after which the visitor wants something else than the
-    /// next: that entry and what it wants. This is the loop that a walk spends its time in, one pass an entry.
-    fn visit<'a, V: Visitor + ?Sized>(
-        &mut self,
-        buffer: &Buffer,
-        trail: &'a [Passed],
-        visitor: &mut V,
-    ) -> Result<Option<(Step<'a>, Flow)>, WalkError> {
-        let done = (self.next - self.loaded.start) as usize;
-        for (raw, record) in buffer.raws.iter().zip(&buffer.records).skip(done) {
-            let index = self.next;
-            let step = Step {
-                depth: self.depth,
-                slot: self.slot,
-                at: self.passed(index, *raw),
-                record: *record,
-                range: self.clip(index, index),
-                span_start: VirtAddr(self.base + (u64::from(index) << self.slot.shift)),
-                perms_above: self.perms,
-                trail,
-            };
-            self.next += 1;
-            let flow = visitor.entry(&step)?;
-            if flow != Flow::Next {
-                return Ok(Some((step, flow)));
-            }
-        }
-        Ok(None)
+        (table.passed(first, 0), table.clip(first, resume - 1))
     }
 }

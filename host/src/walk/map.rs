@@ -1,8 +1,8 @@
 //! What a forensic walk makes of the descent: mappings, holes, pages that are elsewhere, and what is wrong.
 //!
-//! In: a table set and an engine built with walk queries. Out: one [`Event`] per entry of interest, ascending. The order
-//! of the tests is the kernel's: empty, not present, leaf, bad, table. A leaf is what any of `pXd_leaf`, `pXd_huge` and
-//! `pXd_trans_huge` calls one; `pXd_devmap` alone is not enough, because on a table descriptor with that bit the
+//! In: a table set and an engine built with walk queries. Out: leaves in runs and one [`Event`] for everything else of
+//! interest, ascending, to a [`MapSink`]. The order of the tests is the kernel's: empty, not present, leaf, bad, table. A
+//! leaf is what any of `pXd_leaf`, `pXd_huge` and `pXd_trans_huge` calls one; `pXd_devmap` alone is not enough, because on a table descriptor with that bit the
 //! hardware goes on to the next table (GUP does not: see [`gup`](crate::gup)).
 //!
 //! Guaranteed: cycles are not followed, and no image can make a walk read more than [`VISITS_PER_FRAME`] times the
@@ -11,8 +11,9 @@
 use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, VaRange};
 use serde::Serialize;
 
-use super::descent::{Flow, Passed, Step, TableSet, Visitor, WalkError, descend};
-use crate::engine::{Engine, Facts, Record};
+use super::descent::{Batch, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
+use crate::engine::query::Layout;
+use crate::engine::{Condition, Engine, Facts};
 
 /// Times that every table an image could hold may be visited in one walk. Tables are shared in earnest (the KASAN
 /// shadow, hugetlb's shared pmd tables), but a few hundred crafted ones could expand to 2^36 visits.
@@ -172,12 +173,14 @@ pub enum Event {
         /// The entry.
         at: Passed,
     },
-    /// An empty entry.
+    /// Empty entries that follow one another in a table.
     Hole {
-        /// The addresses it stands for.
+        /// The addresses they stand for.
         range: VaRange,
-        /// The entry.
+        /// The first of them.
         at: Passed,
+        /// How many.
+        entries: u32,
     },
     /// A table is entered through this entry.
     Table {
@@ -192,10 +195,142 @@ pub enum Event {
     Problem(Problem),
 }
 
-/// Takes the events of a walk, each with the entries passed on the way to it.
-pub type Sink<'a> = dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError> + 'a;
+/// What every leaf of a walk has in common.
+#[derive(Clone, Copy, Debug)]
+struct Context {
+    page_shift: u32,
+    upper_half: bool,
+    perms_known: bool,
+}
 
-/// Walks a range and hands every event to `sink`, which gets the trail of entries passed as well.
+/// Leaves of one table, in ascending order.
+#[derive(Clone, Copy)]
+pub struct Leaves<'a> {
+    batch: &'a Batch<'a>,
+    words: &'a [u64],
+    context: Context,
+}
+
+impl<'a> Leaves<'a> {
+    /// Their packed words, laid out as [`Leaves::layout`] says.
+    pub fn words(&self) -> &'a [u64] {
+        self.words
+    }
+
+    /// Where a word has what.
+    pub fn layout(&self) -> Layout {
+        self.batch.layout
+    }
+
+    /// Level of the leaves, by the name under which it is shown.
+    pub fn level(&self) -> Level {
+        self.batch.table.passed(0, 0).level
+    }
+
+    /// Bytes that each of them maps.
+    pub fn leaf_bytes(&self) -> u64 {
+        self.batch.table.slot.span_bytes()
+    }
+
+    /// The entries passed, root first.
+    pub fn trail(&self) -> &'a [Passed] {
+        self.batch.table.trail
+    }
+
+    /// Bytes that they map together of the range asked for.
+    pub fn bytes(&self) -> u64 {
+        let whole = (self.words.len() as u64).saturating_mul(self.leaf_bytes());
+        // Only the first and the last can be cut.
+        let cut = |word: Option<&u64>| match word {
+            Some(word) => {
+                let index = self.layout().index(*word);
+                let range = self.batch.table.clip(index, index).bytes();
+                self.leaf_bytes() - u64::try_from(range).unwrap_or(self.leaf_bytes())
+            }
+            None => 0,
+        };
+        let last = if self.words.len() > 1 { cut(self.words.last()) } else { 0 };
+        whole - cut(self.words.first()) - last
+    }
+
+    /// Each leaf, in full.
+    pub fn mappings(&self) -> impl Iterator<Item = Mapping> + use<'a> {
+        let leaves = *self;
+        self.words.iter().map(move |word| {
+            let layout = leaves.batch.layout;
+            leaves.context.mapping(leaves.batch, layout.index(*word), layout.facts(*word), layout.frame(*word))
+        })
+    }
+}
+
+impl Context {
+    #[inline]
+    fn mapping(self, batch: &Batch<'_>, index: u32, facts: Facts, pfn: u64) -> Mapping {
+        let table = &batch.table;
+        let range = table.clip(index, index);
+        let offset = range.first.0 - table.span_start(index).0;
+        let effective = Effective::new(table.perms_above & facts.perms(), self.upper_half);
+        let at = batch.passed(index);
+        Mapping {
+            range,
+            pa: PhysAddr(Pfn(pfn).phys(self.page_shift).0.wrapping_add(offset)),
+            level: at.level,
+            leaf_bytes: table.slot.span_bytes(),
+            at,
+            attrs: Attrs::new(facts, self.upper_half),
+            effective: self.perms_known.then_some(effective),
+        }
+    }
+}
+
+/// Takes what a walk meets.
+pub trait MapSink {
+    /// Anything; mappings come here only where [`MapSink::leaves`] hands them on. `trail` holds the entries passed on the
+    /// way, root first.
+    ///
+    /// # Errors
+    /// Whatever ends the walk with an error.
+    fn event(&mut self, event: &Event, trail: &[Passed]) -> Result<(), WalkError>;
+
+    /// Leaves of one table, with nothing else between them that the walk was asked for.
+    ///
+    /// # Errors
+    /// Whatever ends the walk with an error.
+    fn leaves(&mut self, leaves: &Leaves<'_>) -> Result<(), WalkError> {
+        leaves.mappings().try_for_each(|mapping| self.event(&Event::Mapping(mapping), leaves.trail()))
+    }
+
+    /// Whether empty entries are of interest. They are told of only by queries that keep everything else
+    /// ([`Wanted::ALL`](crate::engine::Wanted::ALL)).
+    fn wants_holes(&self) -> bool {
+        false
+    }
+
+    /// A subtree at the depth at which the walk is split; whoever splits walks takes it.
+    ///
+    /// # Errors
+    /// Whatever ends the walk with an error.
+    fn subtree(&mut self, _subtree: Subtree) -> Result<(), WalkError> {
+        Ok(())
+    }
+}
+
+/// Takes every event, holes included, with the entries passed on the way to it.
+pub type EventSink<'a> = dyn FnMut(&Event, &[Passed]) -> Result<(), WalkError> + 'a;
+
+struct EachEvent<'a, 'b>(&'a mut EventSink<'b>);
+
+impl MapSink for EachEvent<'_, '_> {
+    fn event(&mut self, event: &Event, trail: &[Passed]) -> Result<(), WalkError> {
+        (self.0)(event, trail)
+    }
+
+    fn wants_holes(&self) -> bool {
+        true
+    }
+}
+
+/// Walks a range and hands every event to `sink`, one by one.
 ///
 /// # Errors
 /// [`WalkError`], when the plugin or `sink` fails. What the image holds is never an error: see [`Event::Problem`].
@@ -206,85 +341,285 @@ pub fn walk_map<E: Engine + ?Sized>(
     engine: &mut E,
     tables: &TableSet<'_>,
     range: VaRange,
-    sink: &mut Sink<'_>,
+    sink: &mut EventSink<'_>,
 ) -> Result<(), WalkError> {
+    walk_into(engine, tables, range, &mut EachEvent(sink))
+}
+
+/// Walks a range and hands what it meets to `sink`, leaves in runs.
+///
+/// # Errors
+/// As [`walk_map`].
+///
+/// # Cost
+/// As [`descend`].
+pub fn walk_into<E: Engine + ?Sized, S: MapSink + ?Sized>(
+    engine: &mut E,
+    tables: &TableSet<'_>,
+    range: VaRange,
+    sink: &mut S,
+) -> Result<(), WalkError> {
+    let Some(start) = Subtree::root(tables, range) else { return Ok(()) };
+    let mut visitor = MapVisitor::new(engine, tables, visits_max(tables), sink);
+    descend(engine, tables, start, &mut visitor)
+}
+
+/// Tables that one walk may visit, [`VISITS_PER_FRAME`] times those that the image could hold.
+pub fn visits_max(tables: &TableSet<'_>) -> u64 {
     // The root may have as few as two entries, but there is one of it.
     let below_root = tables.geometry.slots().get(1..).unwrap_or_default();
     let smallest_table = below_root.iter().map(|slot| slot.table_bytes()).min().unwrap_or(8);
-    let budget = (tables.image.held_bytes() / smallest_table + 64).saturating_mul(VISITS_PER_FRAME);
-    let perms_known = Helper::find(Level::Pte, Op::MmuPerms).is_some_and(|helper| engine.has(helper));
-    let upper_half = tables.root.half == Half::Upper;
-    let mut walker = MapVisitor { tables, upper_half, perms_known, sink, budget };
-    descend(engine, tables, range, &mut walker)
+    (tables.image.held_bytes() / smallest_table + 64).saturating_mul(VISITS_PER_FRAME)
 }
 
-struct MapVisitor<'a, 'b> {
-    tables: &'a TableSet<'a>,
-    upper_half: bool,
-    perms_known: bool,
-    sink: &'b mut Sink<'a>,
+/// The visitor of a forensic walk.
+pub(super) struct MapVisitor<'a, 'i, S: ?Sized> {
+    tables: &'a TableSet<'i>,
+    sink: &'a mut S,
+    context: Context,
+    /// Which leaves are wanted, and whether all that is not empty is kept.
+    filter: Condition,
+    absent: bool,
+    /// Empty entries are told of: whatever a scan does not keep is one.
+    holes: bool,
+    /// Whether a scan of each depth says all that is shown of a mapping.
+    detailed: Vec<bool>,
+    /// Whether anything wanted can lie at a depth or below it.
+    fruitful: Vec<bool>,
+    /// Depth whose tables are handed to the sink as subtrees, not visited.
+    split: Option<usize>,
     /// Tables that may still be visited.
     budget: u64,
+    /// The table that an entry leads to, found when the one before it was visited.
+    ahead: Option<(PhysAddr, Next)>,
 }
 
-impl MapVisitor<'_, '_> {
-    fn mapping(&self, step: &Step<'_>, pfn: u64) -> Mapping {
-        let page_shift = self.tables.geometry.page_shift();
-        let offset = step.range.first.0 - step.span_start.0;
-        let facts = step.record.facts;
-        let effective = Effective::new(step.perms_above & facts.perms(), self.upper_half);
-        Mapping {
-            range: step.range,
-            pa: PhysAddr(Pfn(pfn).phys(page_shift).0.wrapping_add(offset)),
-            level: step.at.level,
-            leaf_bytes: step.slot.span_bytes(),
-            at: step.at,
-            attrs: Attrs::new(facts, self.upper_half),
-            effective: self.perms_known.then_some(effective),
+/// What an entry that maps nothing leads to.
+#[derive(Clone, Copy)]
+struct Next {
+    facts: Facts,
+    table: PhysAddr,
+}
+
+impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
+    /// A visitor that may visit `budget` tables.
+    pub(super) fn new<E: Engine + ?Sized>(
+        engine: &E,
+        tables: &'a TableSet<'i>,
+        budget: u64,
+        sink: &'a mut S,
+    ) -> MapVisitor<'a, 'i, S> {
+        let queries = engine.queries();
+        let depths = 0..queries.levels.len();
+        let perms_known = Helper::find(Level::Pte, Op::MmuPerms).is_some_and(|helper| engine.has(helper));
+        let context = Context {
+            page_shift: tables.geometry.page_shift(),
+            upper_half: tables.root.half == Half::Upper,
+            perms_known,
+        };
+        MapVisitor {
+            tables,
+            context,
+            filter: queries.leaves.clone(),
+            absent: queries.absent,
+            holes: queries.absent && queries.leaves == Condition::Always && sink.wants_holes(),
+            detailed: queries.levels.iter().map(|query| query.shows_mappings()).collect(),
+            fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
+            split: None,
+            budget,
+            ahead: None,
+            sink,
         }
     }
 
-    fn table(&mut self, step: &Step<'_>, table: PhysAddr) -> Result<Flow, WalkError> {
-        let problem = |kind| Event::Problem(Problem { kind, range: step.range, at: step.at });
-        let on_trail = step.at.table == table || step.trail.iter().any(|passed| passed.table == table);
-        if on_trail {
-            (self.sink)(&problem(ProblemKind::Cycle), step.trail)?;
-            return Ok(Flow::Next);
+    /// Hands the tables of `depth` to the sink instead of visiting them.
+    pub(super) fn split_at(mut self, depth: usize) -> Self {
+        self.split = Some(depth);
+        self
+    }
+
+    /// Tables that may still be visited.
+    pub(super) fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// The filter where the entries above leave `perms`; what they take is no leaf's any more.
+    fn filter_under(&self, perms: MmuPerms) -> Condition {
+        self.filter.clone().assume(Facts::effective(!perms.bits()), Facts(0))
+    }
+
+    /// The leaves from `at` on that follow one another.
+    fn leaves(&mut self, batch: &Batch<'_>, at: &mut Progress) -> Result<(), WalkError> {
+        let exact = self.filter.facts().any(Facts::EFFECTIVE);
+        let wanted = |word: u64| {
+            let facts = batch.layout.facts(word);
+            !exact || self.filter.holds(facts.or(Facts::effective((facts.perms() & batch.table.perms_above).bits())))
+        };
+        let is_pte = batch.table.slot.level == Level::Pte;
+        let maps = |word: u64| {
+            let facts = batch.layout.facts(word);
+            facts.has(Facts::PRESENT) && (is_pte || facts.has(Facts::MAPS))
+        };
+        let rest = &batch.words[at.word..];
+        let skipped = rest.iter().take_while(|word| maps(**word) && !wanted(**word)).count();
+        let rest = &rest[skipped..];
+        let first = rest.first().map_or(0, |word| batch.layout.index(*word));
+        let follows = |(i, word): &(u32, &u64)| {
+            maps(**word) && wanted(**word) && (!self.holes || batch.layout.index(**word) == first + i)
+        };
+        let all = is_pte && !self.absent && !exact;
+        let count = if all { rest.len() } else { (0..).zip(rest).take_while(follows).count() };
+        let words = &rest[..count];
+        at.word += skipped + count;
+        at.index = match batch.words.get(at.word.wrapping_sub(1)) {
+            Some(word) => batch.layout.index(*word) + 1,
+            None => at.index,
+        };
+        if words.is_empty() { Ok(()) } else { self.sink.leaves(&Leaves { batch, words, context: self.context }) }
+    }
+
+    /// A leaf of a table whose packed words do not say enough.
+    fn leaf<E: Engine + ?Sized>(&mut self, engine: &mut E, batch: &Batch<'_>, index: u32) -> Result<(), WalkError> {
+        let record =
+            engine.record(batch.table.depth, batch.raw(index)).map_err(|e| e.on_entry(batch.table.pa, index))?;
+        let effective = Facts::effective((record.facts.perms() & batch.table.perms_above).bits());
+        if !self.filter.holds(record.facts.or(effective)) {
+            return Ok(());
+        }
+        let mapping = self.context.mapping(batch, index, record.facts, record.target);
+        self.sink.event(&Event::Mapping(mapping), batch.table.trail)
+    }
+
+    /// What an entry that is present and no leaf leads to. That of the next one is found at once, so that its table is
+    /// on its way from memory while this one is visited.
+    fn next<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        at: &Progress,
+        index: u32,
+    ) -> Result<Next, WalkError> {
+        let mut look = |index: u32| -> Result<Next, WalkError> {
+            let record = engine.record(batch.table.depth, batch.raw(index));
+            let record = record.map_err(|error| error.on_entry(batch.table.pa, index))?;
+            Ok(Next { facts: record.facts, table: PhysAddr(record.target) })
+        };
+        let known = self.ahead.take().filter(|(entry, _)| *entry == batch.table.entry_pa(index));
+        let next = match known {
+            Some((_, next)) => next,
+            None => look(index)?,
+        };
+        if let Some(word) = batch.words.get(at.word + 1) {
+            let following = batch.layout.index(*word);
+            // An error is told when its entry is reached.
+            if let Ok(ahead) = look(following) {
+                let bytes =
+                    self.tables.geometry.slots().get(batch.table.depth + 1).map_or(0, |slot| slot.table_bytes());
+                self.tables.image.prefetch(ahead.table, bytes);
+                self.ahead = Some((batch.table.entry_pa(following), ahead));
+            }
+        }
+        Ok(next)
+    }
+
+    /// An entry that is present and no leaf.
+    fn table<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        at: &Progress,
+        index: u32,
+    ) -> Result<Option<Flow>, WalkError> {
+        let Next { facts, table } = self.next(engine, batch, at, index)?;
+        let (trail, depth) = (batch.table.trail, batch.table.depth);
+        let (passed, range) = (batch.passed(index), batch.table.clip(index, index));
+        let problem = |kind| Event::Problem(Problem { kind, range, at: passed });
+        if facts.has(Facts::BAD) {
+            self.sink.event(&problem(ProblemKind::Bad), trail)?;
+            return Ok(None);
+        }
+        if passed.table == table || trail.iter().any(|passed| passed.table == table) {
+            self.sink.event(&problem(ProblemKind::Cycle), trail)?;
+            return Ok(None);
+        }
+        let perms = if self.context.perms_known { facts.perms() } else { MmuPerms::ALL };
+        if self.prunes(depth, batch.table.perms_above & perms) {
+            return Ok(None);
         }
         if self.budget == 0 {
-            (self.sink)(&problem(ProblemKind::Budget), step.trail)?;
-            return Ok(Flow::Next);
+            self.sink.event(&problem(ProblemKind::Budget), trail)?;
+            return Ok(None);
+        }
+        let below = self.tables.geometry.slots().get(depth + 1).map_or(Level::Pte, |slot| slot.level);
+        if self.split == Some(depth + 1) {
+            let trail = trail.iter().copied().chain([passed]).collect();
+            let perms_above = batch.table.perms_above & perms;
+            let start = Subtree { depth: depth + 1, table, range, perms_above, trail };
+            self.sink.subtree(start)?;
+            return Ok(None);
         }
         self.budget -= 1;
-        let below = self.tables.geometry.slots().get(step.depth + 1).map_or(Level::Pte, |slot| slot.level);
-        (self.sink)(&Event::Table { at: step.at, table, below }, step.trail)?;
-        Ok(Flow::Descend(table))
+        self.sink.event(&Event::Table { at: passed, table, below }, trail)?;
+        Ok(Some(Flow::Descend(table, perms)))
+    }
+
+    /// Whether nothing that is wanted can lie below an entry of `depth`, given what the entries down to it permit.
+    fn prunes(&self, depth: usize, perms: MmuPerms) -> bool {
+        let barren = self.fruitful.get(depth + 1..).is_some_and(|below| !below.contains(&true));
+        !self.absent && (barren || self.filter_under(perms) == Condition::Never)
+    }
+
+    /// The entries from `at` to `end`, of which the scan kept none: empty, where they are told of.
+    fn gap(&mut self, batch: &Batch<'_>, at: &mut Progress, end: u32) -> Result<(), WalkError> {
+        let first = std::mem::replace(&mut at.index, end);
+        if first >= end || !self.holes {
+            return Ok(());
+        }
+        let range = batch.table.clip(first, end - 1);
+        let hole = Event::Hole { range, at: batch.passed(first), entries: end - first };
+        self.sink.event(&hole, batch.table.trail)
     }
 }
 
-impl Visitor for MapVisitor<'_, '_> {
-    #[inline]
-    fn entry(&mut self, step: &Step<'_>) -> Result<Flow, WalkError> {
-        let Record { facts, target } = step.record;
-        let is_leaf = step.slot.level == Level::Pte || facts.any(Facts::LEAF.or(Facts::HUGE).or(Facts::TRANS_HUGE));
-        let (range, at) = (step.range, step.at);
-        let event = if facts.has(Facts::NONE) {
-            Event::Hole { range, at }
-        } else if !facts.has(Facts::PRESENT) {
-            Event::NotPresent { range, at }
-        } else if is_leaf {
-            Event::Mapping(self.mapping(step, target))
-        } else if facts.has(Facts::BAD) {
-            Event::Problem(Problem { kind: ProblemKind::Bad, range, at })
-        } else {
-            return self.table(step, PhysAddr(target));
-        };
-        (self.sink)(&event, step.trail)?;
+impl<S: MapSink + ?Sized> Visitor for MapVisitor<'_, '_, S> {
+    fn visit<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        at: &mut Progress,
+    ) -> Result<Flow, WalkError> {
+        let level = batch.table.slot.level;
+        while let Some(word) = batch.words.get(at.word) {
+            let (index, facts) = (batch.layout.index(*word), batch.layout.facts(*word));
+            if index >= batch.end {
+                break;
+            }
+            self.gap(batch, at, index)?;
+            let maps = level == Level::Pte || facts.has(Facts::MAPS);
+            if facts.has(Facts::PRESENT) && maps && self.detailed[batch.table.depth] {
+                self.leaves(batch, at)?;
+                continue;
+            }
+            let mut flow = None;
+            if !facts.has(Facts::PRESENT) {
+                let event = Event::NotPresent { range: batch.table.clip(index, index), at: batch.passed(index) };
+                self.sink.event(&event, batch.table.trail)?;
+            } else if maps {
+                self.leaf(engine, batch, index)?;
+            } else {
+                flow = self.table(engine, batch, at, index)?;
+            }
+            *at = Progress { index: index + 1, word: at.word + 1 };
+            if let Some(flow) = flow {
+                return Ok(flow);
+            }
+        }
+        self.gap(batch, at, batch.end)?;
         Ok(Flow::Next)
     }
 
     fn missing(&mut self, at: Passed, range: VaRange, trail: &[Passed]) -> Result<Flow, WalkError> {
-        (self.sink)(&Event::Problem(Problem { kind: ProblemKind::OutsideImage, range, at }), trail)?;
+        self.sink.event(&Event::Problem(Problem { kind: ProblemKind::OutsideImage, range, at }), trail)?;
         Ok(Flow::Next)
     }
 }

@@ -1,7 +1,7 @@
 //! Walking tables: the one descent, and what a forensic walk makes of it.
 //!
 //! In: an [`Image`](crate::image::Image), a [`Geometry`](ptwalk_abi::Geometry), a [`Root`] and an
-//! [`Engine`](crate::engine::Engine) built with the queries of [`walk_queries`](crate::engine::query::walk_queries).
+//! [`Engine`](crate::engine::Engine) built with the queries of [`Queries::walk`](crate::engine::Queries::walk).
 //! Out: events in ascending order of address ([`map`]), of which the commands make tables, counts and trails. Every
 //! decision about what an entry means is the plugin's.
 
@@ -10,5 +10,5 @@ pub mod descent;
 pub mod map;
 pub mod merge;
 
-pub use descent::{Flow, Passed, Root, Step, TableSet, Visitor, WalkError, descend};
-pub use map::{Attrs, Event, Mapping, Problem, ProblemKind, walk_map};
+pub use descent::{Batch, Flow, Passed, Progress, Root, Subtree, Table, TableSet, Visitor, WalkError, descend};
+pub use map::{Attrs, Event, Leaves, MapSink, Mapping, Problem, ProblemKind, walk_into, walk_map};

@@ -136,6 +136,11 @@ impl Zone {
         self.changes.insert(entry_pa, value);
     }
 
+    /// Whether any change was injected.
+    pub fn may_change(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// The entry at `entry_pa` looked at again: `raw` unless a change was injected.
     pub fn reread(&self, entry_pa: PhysAddr, raw: u64) -> u64 {
         self.changes.get(&entry_pa).copied().unwrap_or(raw)

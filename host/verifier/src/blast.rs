@@ -28,6 +28,11 @@ impl Blaster {
         Blaster { aig: Aig::new(gates), arguments: Vec::new(), lowered: Vec::new() }
     }
 
+    /// The graph that the words are made of, to build on.
+    pub fn aig_mut(&mut self) -> &mut Aig {
+        &mut self.aig
+    }
+
     /// The graph that the words are made of.
     pub fn aig(&self) -> &Aig {
         &self.aig
@@ -75,7 +80,11 @@ impl Blaster {
         lowered.cloned().ok_or(CircuitError::WidthOutOfRange { width: 0 })
     }
 
-    fn argument(&mut self, number: u32) -> Result<Word, CircuitError> {
+    /// The word of an argument.
+    ///
+    /// # Errors
+    /// As [`Blaster::word`].
+    pub fn argument(&mut self, number: u32) -> Result<Word, CircuitError> {
         let limit = budget::INPUT_WORDS;
         let number = usize::try_from(number).ok().filter(|&number| number < limit as usize);
         let number = number.ok_or(CircuitError::InputBudget { limit })?;

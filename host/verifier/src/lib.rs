@@ -15,6 +15,7 @@ pub mod laws;
 pub mod lift;
 pub mod limits;
 pub mod op;
+pub mod reduce;
 pub mod report;
 pub mod text;
 pub mod validate;

@@ -16,4 +16,5 @@
     (i32.wrap_i64 (i64.and (local.get $x) (i64.const 1))))
   (func (export "pgd_page_paddr") (param $x i64) (result i64)
     (i64.and (local.get $x) (i64.const 0xffff_ffff_f000)))
-  (func (export "pte_pfn") (param $x i64) (result i64) (i64.shr_u (local.get $x) (i64.const 12))))
+  (func (export "pte_pfn") (param $x i64) (result i64)
+    (i64.and (i64.shr_u (local.get $x) (i64.const 12)) (i64.const 0xff_ffff_ffff))))

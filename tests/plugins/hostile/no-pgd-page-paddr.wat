@@ -10,4 +10,5 @@
   (func (export "pgd_none") (export "pte_none") (param $x i64) (result i32) (i64.eqz (local.get $x)))
   (func (export "pte_present") (param $x i64) (result i32)
     (i32.wrap_i64 (i64.and (local.get $x) (i64.const 1))))
-  (func (export "pte_pfn") (param $x i64) (result i64) (i64.shr_u (local.get $x) (i64.const 12))))
+  (func (export "pte_pfn") (param $x i64) (result i64)
+    (i64.and (i64.shr_u (local.get $x) (i64.const 12)) (i64.const 0xff_ffff_ffff))))

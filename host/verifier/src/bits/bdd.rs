@@ -8,7 +8,9 @@
 //! exponential in every order (R. Bryant, IEEE Trans. Computers 40(2), 1991), which is what the SAT engine is for.
 
 use super::aig::Lit;
+use super::budget::BDD_STEPS_PER_NODE;
 use super::cone::{Cone, Model};
+use super::cover::Cube;
 use super::fault::{Fault, injected};
 use super::hash::Keyed;
 use std::time::Instant;
@@ -120,6 +122,32 @@ impl<'a> Bdd<'a> {
             Edge::FALSE => Outcome::AlwaysFalse,
             root => Outcome::Model(self.model(root)),
         }
+    }
+
+    /// Every path to true, as a cube over the first input word; `None` where there are more than `limit`, or the
+    /// diagram needs more than `nodes`.
+    pub(super) fn paths(&mut self, nodes: usize, limit: usize) -> Option<Vec<Cube>> {
+        let ceiling = Ceiling { nodes, steps: nodes as u64 * BDD_STEPS_PER_NODE, deadline: None };
+        if self.run(&ceiling) == Outcome::Exhausted {
+            return None;
+        }
+        let mut cubes = Vec::new();
+        let mut open = vec![(self.edge_of(self.cone.root()), Cube { mask: 0, value: 0 })];
+        while let Some((edge, Cube { mask, value })) = open.pop() {
+            match edge.as_constant() {
+                Some(false) => {}
+                Some(true) if cubes.len() == limit => return None,
+                Some(true) => cubes.push(Cube { mask, value }),
+                None => {
+                    let level = self.nodes[edge.node()].level;
+                    let bit = 1 << self.cone.inputs()[self.input_at[level as usize]].bit;
+                    let (low, high) = self.children(edge, level);
+                    open.push((high, Cube { mask: mask | bit, value: value | bit }));
+                    open.push((low, Cube { mask: mask | bit, value }));
+                }
+            }
+        }
+        Some(cubes)
     }
 
     fn next_edge(&mut self, ceiling: &Ceiling) -> Result<Edge, OutOfBudget> {

@@ -9,6 +9,7 @@
 
 pub mod aig;
 pub mod budget;
+pub mod cover;
 pub mod decide;
 pub mod word;
 

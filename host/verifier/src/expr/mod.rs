@@ -237,6 +237,12 @@ impl Arena {
         }
     }
 
+    /// The same expressions under the same ids, with room for `node_limit` nodes.
+    #[must_use]
+    pub fn with_node_limit(&self, node_limit: usize) -> Arena {
+        Arena { node_limit: node_limit.min(u32::MAX as usize), ..self.clone() }
+    }
+
     /// Number of nodes, also of those that no result uses.
     pub fn len(&self) -> usize {
         self.entries.len()
