@@ -182,9 +182,9 @@ unsafe fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
         let x = unsafe { _mm512_maskz_loadu_epi64(valid, entries.add(done * 8).cast()) };
         let x = if masks.big_endian { _mm512_shuffle_epi8(x, reversed) } else { x };
         let mut kept = 0;
+        // Not by the bits that differ, as below: of a test that no entry passes none would.
         for [mask, value] in keep {
-            let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, value, mask);
-            kept |= _mm512_testn_epi64_mask(differs, differs);
+            kept |= _mm512_cmpeq_epi64_mask(_mm512_and_si512(x, mask), value);
         }
         let kept = valid & if masks.inverted { !kept } else { kept };
         let mut word = offset;
