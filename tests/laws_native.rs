@@ -18,7 +18,7 @@ use ptwalk_verifier::laws::{self, Binding, Exports, Law, Origin};
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// What the arm64 plugin does not implement: levels without leaves, huge puds, and what other architectures have.
-const NOT_ARM64: [Helper; 38] = [
+const NOT_ARM64: [Helper; 39] = [
     Helper::pud_dirty,
     Helper::p4d_leaf,
     Helper::pgd_leaf,
@@ -57,6 +57,7 @@ const NOT_ARM64: [Helper; 38] = [
     Helper::has_transparent_hugepage,
     Helper::has_transparent_pud_hugepage,
     Helper::SECTION_SIZE_BITS,
+    Helper::PTE_PA_BITS,
 ];
 
 fn arm64_exports() -> Exports {

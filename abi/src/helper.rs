@@ -164,6 +164,7 @@ macro_rules! helper_list {
             count CONT_PMDS Pmd ContEntries = One;
             count has_transparent_hugepage Pmd HasTransHuge = One;
             count has_transparent_pud_hugepage Pud HasTransHuge = One;
+            count PTE_PA_BITS Pgd PteAddressBits = Zero;
             count SECTION_SIZE_BITS Pgd SectionSize = Zero;
             count TABLES_BIG_ENDIAN Pgd BigEndian = Zero;
             count SHARED_ROOT Pgd SharedRoot = Zero;
@@ -402,6 +403,8 @@ define_ops! {
     ContEntries,
     /// 1 where the MMU of the day maps huge pages at this level and THP may use them.
     HasTransHuge,
+    /// Bits of a physical address that an entry may hold; 0 where it is the 52 of most.
+    PteAddressBits,
     /// log2 of the bytes of a memory section, to which the kernel adds memory (SPARSEMEM); 0 where it is not said.
     SectionSize,
     /// 1 where entries are stored most significant byte first.

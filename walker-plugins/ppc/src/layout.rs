@@ -36,8 +36,10 @@ pub const PTE: u64 = 1 << 62;
 /// The entry is used by the hardware.
 pub const PRESENT: u64 = 1 << 63;
 
-/// Bits of a leaf that may be address: those below _PAGE_PA_MAX, 53.
-pub const RPN_TOP: u64 = bits(52, 0);
+/// _PAGE_PA_MAX: bits of a physical address that a leaf may hold.
+pub const PA_BITS: u32 = 53;
+/// The bits of a leaf below that.
+pub const RPN_TOP: u64 = bits(PA_BITS - 1, 0);
 /// What is not address in an entry that points to a table ({PMD,PUD,P4D}_MASKED_BITS): tables may be fragments of a
 /// page, aligned to 256 bytes.
 pub const TABLE_MASKED: u64 = bits(63, 62) | bits(7, 0);

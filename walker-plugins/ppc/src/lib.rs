@@ -156,6 +156,7 @@ ptwalk_abi::plugin! {
     count PTRS_PER_PTE |cpu| cpu.entries(Level::Pte);
     count has_transparent_hugepage |cpu| u32::from(cpu.has_transparent_hugepage());
     count has_transparent_pud_hugepage |cpu| u32::from(cpu.has_pud_thp());
+    count PTE_PA_BITS |_| layout::PA_BITS;
     count SECTION_SIZE_BITS |_| geometry::SECTION_SIZE_BITS;
     count TABLES_BIG_ENDIAN |_| 1;
     count SHARED_ROOT |_| 0;

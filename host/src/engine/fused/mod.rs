@@ -28,7 +28,7 @@ use self::code::{Assembly, Code, Entry};
 use self::codegen::{CodegenFailure, Compiler, Function};
 use self::forms::Forms;
 pub use self::isa::Isa;
-use super::query::{PA_BITS_MAX, Query};
+use super::query::Query;
 use super::{Condition, Engine, EngineError, Facts, Failed, Queries, Record, Run};
 
 /// Nodes that the closed forms of a query may need besides those of the plugin. A walk of arm64 takes some two hundred a
@@ -236,7 +236,7 @@ impl Builder {
         #[cfg(target_arch = "x86_64")]
         let reduced = match self.isa() {
             Some(isa) => {
-                let (distance, frame_bits) = (PA_BITS_MAX - index_shift, index_shift);
+                let (distance, frame_bits) = (query.scan.layout.page_shift, index_shift);
                 match reduce(arena, forms.keep, forms.word, distance, frame_bits) {
                     Ok(reduction) => {
                         let kernel = vector::Kernel::new(isa, &reduction, index_shift, until, big_endian);
