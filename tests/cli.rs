@@ -14,6 +14,8 @@ mod refusals;
 #[path = "cli/streams.rs"]
 mod streams;
 mod support;
+#[path = "cli/tables.rs"]
+mod tables;
 #[path = "cli/usage.rs"]
 mod usage;
 

@@ -8,14 +8,14 @@ pub fn read_sequential(bytes: &[u8]) -> u64 {
     sum(bytes)
 }
 
-/// Sums every word, page by page in the order of `pages`, which are numbers of pages.
-pub fn read_pages(bytes: &[u8], pages: &[usize]) -> u64 {
-    pages.iter().fold(0, |total, page| total.wrapping_add(sum(&bytes[page * PAGE_BYTES..][..PAGE_BYTES])))
+/// Sums every word, page by page, of the pages that begin at `offsets`.
+pub fn read_pages(bytes: &[u8], offsets: &[usize]) -> u64 {
+    offsets.iter().fold(0, |total, offset| total.wrapping_add(sum(&bytes[*offset..][..PAGE_BYTES])))
 }
 
-/// The pages of `bytes` in an order that no prefetcher foresees.
+/// The pages of `bytes` in an order that no prefetcher foresees, as offsets.
 pub fn scattered(bytes: &[u8], seed: u64) -> Vec<usize> {
-    let mut pages: Vec<usize> = (0..bytes.len() / PAGE_BYTES).collect();
+    let mut pages: Vec<usize> = (0..bytes.len() / PAGE_BYTES).map(|page| page * PAGE_BYTES).collect();
     Rng(seed).shuffle(&mut pages);
     pages
 }

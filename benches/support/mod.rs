@@ -1,9 +1,16 @@
-//! What the benches share: tables made from a seed, the engines that walk them, and the machine's own bandwidth.
+//! What the benches share: tables made from a seed, the engines that walk them, hand-written baselines, and the machine's
+//! own bandwidth.
+#![allow(dead_code, reason = "each bench uses a part")]
 
+pub mod engines;
 pub mod machine;
 pub mod native;
-pub mod scalar;
 pub mod tables;
+#[cfg(target_arch = "x86_64")]
+pub mod vector;
+
+/// From this seed every image is made.
+pub const SEED: u64 = 0x7074_7761_6c6b;
 
 /// Sebastiano Vigna's splitmix64: the same numbers on every machine, which is all that is asked of it.
 pub struct Rng(pub u64);

@@ -43,39 +43,34 @@ const BLOCK_FRAMES: u64 = 512;
 /// What the tables look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// `1 << 18` ptes of which 95 in 100 are present; of those some are read-only, special, device memory or PROT_NONE,
-    /// and of the others half are swapped out.
-    Dense,
-    /// The same with every second pte present.
+    /// Ptes of which 95 in 100 are present; of those some are read-only, special, device memory or PROT_NONE, and of the
+    /// others half are swapped out. Table pages in random order.
+    Scattered,
+    /// The same, table pages in the order of the addresses that they translate.
+    Linear,
+    /// Ptes of which 90 in 100 are present and the others empty, in random order.
     Holes,
-    /// `1 << 18` blocks of 2 MiB, 95 entries in 100 being one.
+    /// Blocks of 2 MiB, 95 entries in 100 being one.
     Blocks,
-    /// `1 << 16` ptes, all of which GUP can pin for writing; one in 16 is device memory.
+    /// Ptes all of which GUP can pin for writing; one in 16 is device memory.
     Pinnable,
-    /// [`Shape::Dense`] 32 times as large, so that no cache holds it.
-    Large,
 }
 
 impl Shape {
     /// The name in the IDs of the benches.
     pub const fn name(self) -> &'static str {
         match self {
-            Shape::Dense => "dense",
+            Shape::Scattered => "scattered",
+            Shape::Linear => "linear",
             Shape::Holes => "holes",
             Shape::Blocks => "blocks",
             Shape::Pinnable => "pinnable",
-            Shape::Large => "large",
         }
     }
 
-    /// Tables that hold leaves, and tables above them by level, the nearest first.
-    fn tables(self) -> [usize; 4] {
-        match self {
-            Shape::Dense | Shape::Holes => [512, 1, 1, 1],
-            Shape::Blocks => [0, 512, 1, 1],
-            Shape::Pinnable => [128, 1, 1, 1],
-            Shape::Large => [32 * 512, 32, 1, 1],
-        }
+    /// Depth from below of the tables that hold leaves.
+    const fn leaf_level(self) -> usize {
+        if let Shape::Blocks = self { 1 } else { 0 }
     }
 }
 
@@ -83,33 +78,38 @@ impl Shape {
 pub struct Tables {
     /// The image.
     pub image: Image,
-    /// Its bytes again: an image shows only runs of them.
-    pub bytes: Vec<u8>,
     /// Words in the tables that hold leaves.
     pub entries: u64,
+    /// Offsets in the image of the tables that hold leaves, in the order in which a walk comes to them.
+    pub leaf_tables: Vec<usize>,
     geometry: Geometry,
     root: Root,
 }
 
 impl Tables {
-    /// Makes tables of a shape.
-    pub fn new(shape: Shape, seed: u64, geometry: Geometry) -> Tables {
+    /// Makes tables of a shape, with that many words in those that hold leaves.
+    pub fn new(shape: Shape, entries: u64, seed: u64, geometry: Geometry) -> Tables {
         let mut rng = Rng(seed);
-        let counts = shape.tables();
+        let mut counts = vec![0; shape.leaf_level()];
+        let mut tables = entries.div_ceil(PTRS);
+        for _ in shape.leaf_level()..4 {
+            counts.push(usize::try_from(tables).expect("fits"));
+            tables = tables.div_ceil(PTRS);
+        }
         let total: usize = counts.iter().sum();
-        let mut pages: Vec<u64> = (0..total as u64).collect();
-        rng.shuffle(&mut pages);
+        let mut pages: Vec<usize> = (0..total).collect();
+        if shape != Shape::Linear {
+            rng.shuffle(&mut pages);
+        }
         let mut bytes = vec![0; total * PAGE_BYTES];
-        let leaf_level = counts.iter().position(|count| *count > 0).expect("some level has tables");
-        let mut below: &[u64] = &[];
+        let mut below: &[usize] = &[];
         let mut rest = pages.as_slice();
         for (level, count) in counts.into_iter().enumerate() {
             let (tables, above) = rest.split_at(count);
             for (i, page) in tables.iter().enumerate() {
-                let table = &mut bytes[usize::try_from(*page).expect("small") * PAGE_BYTES..][..PAGE_BYTES];
-                let children = below.iter().skip(i * 512);
-                let children = children.map(|page| (BASE + page * PAGE_BYTES as u64) | TYPE_TABLE);
-                if level == leaf_level {
+                let table = &mut bytes[page * PAGE_BYTES..][..PAGE_BYTES];
+                let children = below.iter().skip(i * 512).map(|page| pa(*page) | TYPE_TABLE);
+                if level == shape.leaf_level() {
                     fill(table, std::iter::repeat_with(|| leaf(shape, &mut rng)));
                 } else {
                     fill(table, children);
@@ -117,15 +117,27 @@ impl Tables {
             }
             (below, rest) = (tables, above);
         }
-        let root = Root { pa: PhysAddr(BASE + below[0] * PAGE_BYTES as u64), half: Half::Lower };
-        let image = Image::from_bytes(shape.name(), bytes.clone(), Some(PhysAddr(BASE))).expect("raw memory is valid");
-        Tables { image, bytes, entries: counts[leaf_level] as u64 * PTRS, geometry, root }
+        let leaves = usize::try_from(entries.div_ceil(PTRS)).expect("fits");
+        let leaf_tables = pages[..leaves].iter().map(|page| page * PAGE_BYTES).collect();
+        let root = Root { pa: PhysAddr(pa(below[0])), half: Half::Lower };
+        let image = Image::from_bytes(shape.name(), bytes, Some(PhysAddr(BASE))).expect("raw memory is valid");
+        Tables { image, entries: entries.div_ceil(PTRS) * PTRS, leaf_tables, geometry, root }
     }
 
     /// The tables as a walk takes them.
     pub fn set(&self) -> TableSet<'_> {
         TableSet { image: &self.image, geometry: &self.geometry, root: self.root }
     }
+
+    /// The image's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.image.run(PhysAddr(BASE), u64::MAX)
+    }
+}
+
+/// Physical address of a page of the image.
+fn pa(page: usize) -> u64 {
+    BASE + (page * PAGE_BYTES) as u64
 }
 
 /// A zone that knows the device whose frames the tables map.
@@ -148,17 +160,17 @@ fn frame(rng: &mut Rng, (start, end): (u64, u64)) -> u64 {
 
 fn leaf(shape: Shape, rng: &mut Rng) -> u64 {
     match shape {
-        Shape::Dense | Shape::Large => pte(rng, 95),
-        Shape::Holes => pte(rng, 50),
+        Shape::Scattered | Shape::Linear => pte(rng, 95, true),
+        Shape::Holes => pte(rng, 90, false),
         Shape::Blocks => block(rng),
         Shape::Pinnable => pinnable(rng),
     }
 }
 
-fn pte(rng: &mut Rng, present_in_100: u64) -> u64 {
+fn pte(rng: &mut Rng, present_in_100: u64, swaps: bool) -> u64 {
     let arch = Arm64(Config::DEFAULT);
     if rng.below(100) >= present_in_100 {
-        return if rng.below(2) == 0 { 0 } else { SWAPPED | rng.below(1 << 30) << SWAP_OFFSET_SHIFT };
+        return if !swaps || rng.below(2) == 0 { 0 } else { SWAPPED | rng.below(1 << 30) << SWAP_OFFSET_SHIFT };
     }
     let memory = frame(rng, MEMORY_FRAMES);
     match rng.below(100) {

@@ -5,11 +5,13 @@
 //! [`gup`] models the kernel's `get_user_pages_fast` over the same descent.
 
 pub mod engine;
+pub mod extract;
 pub mod gup;
 pub mod image;
 pub mod number;
 pub mod plugin;
 pub mod probe;
 pub mod sample;
+pub mod synth;
 pub mod walk;
 pub mod zone;

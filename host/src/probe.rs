@@ -14,7 +14,9 @@ mod ppc;
 
 use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
 
+use crate::image::ptimg::TableInfo;
 use crate::image::{ByteOrder, Image, Machine, VmcoreInfo};
+use crate::plugin::EMBEDDED;
 use crate::walk::Root;
 
 /// Something that the image told, and where.
@@ -66,6 +68,9 @@ pub struct Probe {
 impl Probe {
     /// Reads what `image` says about itself. Looks at headers and notes only.
     pub fn new(image: &Image) -> Probe {
+        if let Some(info) = image.tables() {
+            return Probe::of_tables(image, info);
+        }
         let mut probe = Probe { arch: arch(image), ..Probe::default() };
         match &probe.arch {
             None => probe.unknown("architecture", "--plugin"),
@@ -94,6 +99,37 @@ impl Probe {
             probe.unknown("root table of the kernel", "--root PA --half upper");
         }
         probe.unknown("root tables of user address spaces", "--root PA");
+        probe
+    }
+
+    /// What a table image says, whose header leaves nothing to be found out.
+    fn of_tables(image: &Image, info: &TableInfo) -> Probe {
+        let mut probe = Probe::default();
+        let evidence = || "header of the table image".to_owned();
+        match EMBEDDED.iter().find(|plugin| plugin.name == info.arch) {
+            Some(plugin) => probe.arch = Some((plugin.name, evidence())),
+            None => {
+                let what = format!("page-table format: no plugin `{}` is embedded", info.arch);
+                probe.unknown(&what, "--plugin FILE");
+            }
+        }
+        // What the kernel said as well, for the sake of its names: the header has the last word.
+        let mut said = Probe { arch: probe.arch.clone(), ..Probe::default() };
+        if let Some(info) = image.vmcoreinfo() {
+            said.vmcoreinfo(info);
+        }
+        for (key, value) in &info.settings {
+            probe.find(*key, *value, evidence());
+        }
+        for (pa, half) in &info.roots {
+            let root = Root { pa: *pa, half: *half };
+            let name = said.roots.iter().find(|candidate| candidate.root == root).map_or("unnamed", |found| found.name);
+            probe.roots.push(CandidateRoot { root, name, evidence: evidence() });
+        }
+        probe.release = said.release;
+        if probe.roots.is_empty() {
+            probe.unknown("root table (the header names none)", "--root PA");
+        }
         probe
     }
 

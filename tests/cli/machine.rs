@@ -343,6 +343,7 @@ fn info_shows_segments_notes_and_vmcoreinfo() {
         ("segments", List),
         ("notes", List),
         ("vmcoreinfo", Object),
+        ("tables", Null),
     ];
     has_exactly(&document, &fields);
     for segment in list(&document["segments"]) {

@@ -2,6 +2,7 @@
 
 use crate::image::{Files, HOLE, KERNEL_PAGE, PAGE, ROOT, kernel_core, user_memory};
 use crate::support::core::{ByteOrder, CoreBuilder};
+use crate::support::program::arg;
 use crate::{ptwalk, ptwalk_with};
 
 #[test]
@@ -91,7 +92,7 @@ fn unreadable_images_exit_3_with_help() {
     std::fs::create_dir(&folder).expect("a folder");
     let cases: &[(String, &str)] = &[
         ("/nowhere/vmcore".into(), "No such file"),
-        (crate::support::program::arg(&folder).into(), "is a directory"),
+        (arg(&folder).into(), "is a directory"),
         (files.write("empty", b""), "empty"),
         (files.write("header", &core[..40]), "0x18 bytes too short for the ELF header"),
         (files.write("truncated", &core[..core.len() - 1]), "0x1 bytes too short"),
@@ -162,7 +163,7 @@ fn a_problem_is_told_once() {
 /// Every line under "Examples:" in the help of every verb, run as it stands where it needs no file of the user's.
 #[test]
 fn the_examples_in_the_help_work() {
-    let verbs: [&[&str]; 13] = [
+    let verbs: [&[&str]; 15] = [
         &[],
         &["info"],
         &["probe"],
@@ -170,6 +171,8 @@ fn the_examples_in_the_help_work() {
         &["dump"],
         &["gup"],
         &["census"],
+        &["gen"],
+        &["extract"],
         &["plugin"],
         &["plugin", "run"],
         &["plugin", "inspect"],
@@ -193,10 +196,13 @@ fn the_examples_in_the_help_work() {
             // The description stands two columns further on, the redirection is the shell's.
             let command = example.split("   ").next().and_then(|text| text.split(" < ").next()).unwrap_or(example);
             let command = command.split("  ").next().unwrap_or(command);
-            let args: Vec<&str> = command
-                .split_whitespace()
-                .map(|word| substitutes.iter().find(|(name, _)| *name == word).map_or(word, |(_, path)| path.as_str()))
-                .collect();
+            let substitute = |word: &str| match substitutes.iter().find(|(name, _)| *name == word) {
+                Some((_, path)) => path.clone(),
+                None if word.ends_with(".ptimg") => arg(&files.path(word)).to_owned(),
+                None => word.to_owned(),
+            };
+            let args: Vec<String> = command.split_whitespace().map(substitute).collect();
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let run = ptwalk_with(&args, b"0x1\n");
             assert!(matches!(run.code, Some(0 | 1)), "`ptwalk {example}`: {:?} {}", run.code, run.err);
             ran += 1;

@@ -1,9 +1,12 @@
-//! Mutated ELF cores and pgmap files: typed errors or images that keep their promises.
+//! Mutated ELF cores, table images and pgmap files: typed errors or images that keep their promises.
+
+use std::path::Path;
 
 use ptwalk::image::Image;
+use ptwalk::image::ptimg::{TableInfo, Writer, settings};
 use ptwalk::probe::Probe;
 use ptwalk::zone::file;
-use ptwalk_abi::{Pfn, PhysAddr};
+use ptwalk_abi::{Config, Half, Pfn, PhysAddr};
 
 use crate::support::core::{ByteOrder, CoreBuilder};
 use crate::support::random::Random;
@@ -87,6 +90,59 @@ fn mutated_cores_are_errors_or_sound_images() {
         Ok(opened)
     });
     assert!(total > 0, "no core was opened: this test reaches nothing behind the reader");
+}
+
+/// Frames of eight bytes at a few addresses, with a header that has something of everything.
+fn table_image(random: &mut Random, path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut writer = Writer::create(path, true)?;
+    let distance = random.pick(&[8, 16, 4096]);
+    for number in 0..1 + random.below(4) {
+        writer.frame(PhysAddr(number * distance), &random.word().to_le_bytes())?;
+    }
+    let info = TableInfo {
+        arch: random.pick(&["arm64", "none"]).to_owned(),
+        settings: settings(&Config::DEFAULT),
+        roots: vec![(PhysAddr(0), Half::Lower), (PhysAddr(0x1000), Half::Upper)],
+        zone: file::parse(PGMAPS, "pgmaps.toml")?,
+        provenance: "fuzz".to_owned(),
+        vmcoreinfo: "OSRELEASE=6.12.0\n".to_owned(),
+    };
+    writer.finish(&info)?;
+    Ok(std::fs::read(path)?)
+}
+
+#[test]
+fn mutated_table_images_are_errors_or_sound_images() {
+    let mut total = 0;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    rounds("table images", |random| {
+        let image = table_image(random, &folder.path().join("a.ptimg"))?;
+        let mut opened = 0;
+        for i in 0..500 {
+            let mut bytes = image.clone();
+            match i % 8 {
+                0 => {}
+                1 => mutate(random, &mut bytes),
+                _ => {
+                    // The header is at the end, and the rest is mostly zeros.
+                    let header = usize::try_from(u64::from_le_bytes(*bytes[16..].first_chunk().ok_or("too short")?))?;
+                    let at = header + random.place(bytes.len() - header);
+                    bytes[at] = random.word().to_le_bytes()[7];
+                }
+            }
+            match Image::from_bytes("mutant", bytes, None) {
+                Ok(image) => {
+                    check(&image, random)?;
+                    opened += 1;
+                }
+                Err(error) if error.to_string().starts_with("mutant: ") && error.to_string().lines().count() == 1 => {}
+                Err(error) => return Err(format!("an error that does not name the image: {error}").into()),
+            }
+        }
+        total += opened;
+        Ok(opened)
+    });
+    assert!(total > 0, "no image was opened: this test reaches nothing behind the reader");
 }
 
 const PGMAPS: &str = "[[pgmap]]\nstart = \"0x140000000\"\nend = \"0x1_4800_0000\"\ntype = \"fs-dax\"\nlive = true\n\

@@ -1,11 +1,21 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/extract.rs"]
+mod extract;
+#[path = "args/generate.rs"]
+mod generate;
+
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ptwalk::number::{parse_bound, parse_u64};
+use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
+
+pub use extract::ExtractArgs;
+pub use generate::GenArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +25,7 @@ Examples:
   ptwalk dump vmcore --root 0x4e9de000 --merge va  a user address space, ptdump-like
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
+  ptwalk gen tables.ptimg --mapped 1G --holes 5%   synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
 
 Exit codes: 0 done; 1 done, and the answer is negative; 2 usage; 3 image unreadable or ambiguous;
@@ -54,6 +65,12 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// The tables of an image alone, as a small table image that answers as the whole does
+    #[command(after_help = extract::HELP)]
+    Extract(ExtractArgs),
+    /// Synthetic table images from a seed
+    #[command(after_help = generate::HELP)]
+    Gen(GenArgs),
     /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
@@ -92,7 +109,7 @@ Exit code 4 means that a plugin was refused.";
 /// Which image, and how to read it.
 #[derive(Clone, Debug, Args)]
 pub struct ImageArgs {
-    /// ELF core (vmcore), or raw memory with --base
+    /// ELF core (vmcore), table image (.ptimg), or raw memory with --base
     pub image: PathBuf,
     /// The image is raw memory, and its first byte has this physical address
     #[arg(long, value_name = "PA", value_parser = parse_pa)]
@@ -110,6 +127,20 @@ pub struct TableArgs {
     /// Half of the address space that the root of the same position translates
     #[arg(long, value_name = "HALF", value_parser = parse_half)]
     pub half: Vec<Half>,
+}
+
+/// On how many threads a walk runs. The result is the same on any number.
+#[derive(Clone, Debug, Args)]
+pub struct ThreadArgs {
+    /// Threads that walk [default: one a processor]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<NonZeroUsize>,
+}
+
+impl ThreadArgs {
+    pub fn count(&self) -> NonZeroUsize {
+        self.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
 }
 
 /// Which plugin, and for which kernel.
@@ -169,6 +200,55 @@ pub struct OutputArgs {
 impl OutputArgs {
     pub fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// How a dump is printed: as other results, or as the kernel's own interface.
+#[derive(Clone, Debug, Args)]
+pub struct DumpOutputArgs {
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: DumpFormat,
+    /// Same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    quiet: bool,
+    /// Say more on stderr: the whole configuration, what the image left open, how each level is scanned
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DumpFormat {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// One JSON document a line
+    Jsonl,
+    /// Comma-separated values with a header line
+    Csv,
+    /// A word a page of each --range, as in /proc/pid/pagemap
+    Bin,
+}
+
+impl DumpOutputArgs {
+    /// Whether pages are asked for as words.
+    pub fn bin(&self) -> bool {
+        self.format == DumpFormat::Bin
+    }
+
+    /// The arguments as those of other commands.
+    pub fn plain(&self) -> OutputArgs {
+        let format = match self.format {
+            DumpFormat::Text | DumpFormat::Bin => Format::Text,
+            DumpFormat::Json => Format::Json,
+            DumpFormat::Jsonl => Format::Jsonl,
+            DumpFormat::Csv => Format::Csv,
+        };
+        OutputArgs { format, json: self.json, quiet: self.quiet, verbose: self.verbose }
     }
 }
 
@@ -236,10 +316,16 @@ pub struct DumpArgs {
     /// Merge neighbours of equal attributes into one record
     #[arg(long, value_enum, default_value = "none")]
     pub merge: MergeArg,
+    /// Only leaves of which this holds: write user exec young dirty special devmap protnone cont effective.read
+    /// effective.write effective.exec effective.user pte pmd pud, with ! & | and parentheses
+    #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
+    pub filter: Option<Filter>,
+    #[command(flatten)]
+    pub threads: ThreadArgs,
     #[command(flatten)]
     pub tables: TableArgs,
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: DumpOutputArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -266,6 +352,8 @@ impl From<MergeArg> for Merge {
 pub struct CensusArgs {
     #[command(flatten)]
     pub image: ImageArgs,
+    #[command(flatten)]
+    pub threads: ThreadArgs,
     /// Device ranges (TOML; see `ptwalk gup --help`)
     #[arg(long, value_name = "FILE")]
     pub pgmap: Option<PathBuf>,
@@ -277,7 +365,7 @@ pub struct CensusArgs {
 
 #[derive(Debug, Args)]
 pub struct GupArgs {
-    /// ELF core (vmcore), or raw memory with --base; without it, the embedded sample
+    /// ELF core (vmcore), table image (.ptimg), or raw memory with --base; without it, the embedded sample
     #[arg(requires_all = ["start", "nr"])]
     pub image: Option<PathBuf>,
     /// First address
@@ -389,6 +477,18 @@ pub struct PluginInspectArgs {
 pub struct ListArgs {
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Threads that can be asked for: more than any machine has processors, and few enough to start.
+const THREADS_MAX: usize = 1024;
+
+fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads: NonZeroUsize = text.parse().map_err(|error| format!("{error}"))?;
+    if threads.get() > THREADS_MAX { Err(format!("at most {THREADS_MAX}")) } else { Ok(threads) }
+}
+
+fn parse_filter(text: &str) -> Result<Filter, String> {
+    Filter::parse(text).map_err(|error| error.to_string())
 }
 
 fn parse_pa(text: &str) -> Result<PhysAddr, String> {

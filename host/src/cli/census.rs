@@ -4,8 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use ptwalk::engine::{Queries, Wanted};
-use ptwalk::walk::census::{Census, Count};
-use ptwalk::walk::{Event, walk_map};
+use ptwalk::walk::census::{Census, Count, Counting};
+use ptwalk::walk::walk_split;
 use ptwalk::zone::{Zone, file};
 use serde_json::json;
 
@@ -15,9 +15,10 @@ use super::output::{document, hex, print_json, progress, size, stdout};
 use super::session::Session;
 
 pub fn run(args: &CensusArgs) -> Result<Answer> {
-    let zone = args.pgmap.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let zone = args.pgmap.as_deref().map(file::read).transpose()?;
     let session = Session::open(&args.image, &args.tables, &args.output)?;
-    let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
+    let zone = zone.unwrap_or_else(|| session.image.zone());
+    let prepared = session.prepare(Queries::walk(&session.geometry, &Wanted::ALL))?;
     let bar = progress(&args.output, "counting");
     let mut counted = Vec::new();
     for root in &session.roots {
@@ -25,11 +26,9 @@ pub fn run(args: &CensusArgs) -> Result<Answer> {
         let mut census = Census::default();
         census.level(session.geometry.root_level()).tables = 1;
         if let Some(whole) = tables.whole() {
-            walk_map(&mut engine, &tables, whole, &mut |event, _| {
-                if let Event::Table { .. } = event {
-                    bar.inc(1);
-                }
-                census.add(event, &zone);
+            walk_split(&prepared, &tables, whole, args.threads.count(), &|| Counting::new(&zone), &mut |part| {
+                bar.inc(part.census.tables());
+                census.merge(part.census);
                 Ok(())
             })?;
         }

@@ -1,18 +1,20 @@
 //! `ptwalk dump`: every mapping, ptdump-like.
+//!
+//! The walk goes in parts, on several threads; each part formats its records, and the parts are printed in order.
 
 use std::io::Write;
 
 use anyhow::Result;
-use ptwalk::engine::Engine;
-use ptwalk::engine::{Queries, Wanted};
+use ptwalk::engine::{Prepared, Queries, Wanted};
 use ptwalk::walk::merge::{Merge, Merged, Merger};
-use ptwalk::walk::{Event, Mapping, Problem, ProblemKind, Root, walk_map};
+use ptwalk::walk::{Event, Leaves, MapSink, Mapping, Passed, Problem, ProblemKind, Root, WalkError, walk_split};
 use ptwalk_abi::VaRange;
 use serde_json::{Value, json};
 
 use super::args::{DumpArgs, Format};
 use super::exit::{Answer, Fault, reason};
 use super::output::{Layout, ListDocument, hex, hex_end, notice, progress, size, stdout};
+use super::records;
 use super::session::Session;
 
 /// Totals of a dump: the last record.
@@ -29,12 +31,15 @@ struct Summary {
 }
 
 pub fn run(args: &DumpArgs) -> Result<Answer> {
-    let session = Session::open(&args.image, &args.tables, &args.output)?;
-    let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
+    let output = args.output.plain();
+    let session = Session::open(&args.image, &args.tables, &output)?;
     let ranges = ranges(&session, &args.range)?;
-    let mut printer = Printer::open(stdout(), args.output.format(), session.geometry.page_shift())?;
+    if args.output.bin() {
+        return super::pagemap::run(&session, args, &ranges);
+    }
+    let mut printer = Printer::open(stdout(), output.format(), session.geometry.page_shift())?;
     let mut summary = Summary::default();
-    let walked = walk(&session, &mut engine, ranges, args, &mut printer, &mut summary);
+    let walked = walk(&session, ranges, args, &mut printer, &mut summary);
     if let Err(error) = &walked {
         summary.stopped = Some(reason(error));
     }
@@ -44,39 +49,44 @@ pub fn run(args: &DumpArgs) -> Result<Answer> {
     closed?;
     if let Some((problem, count)) = &summary.incomplete {
         let more = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
-        notice(&args.output, &format!("incomplete: {}{more}", describe(problem)));
+        notice(&output, &format!("incomplete: {}{more}", describe(problem)));
     }
     Ok(Answer::Yes)
 }
 
+/// An engine for the leaves that are asked for under a root.
+pub fn prepare(session: &Session, args: &DumpArgs, root: Root, absent: bool) -> Result<Prepared> {
+    let wanted = Wanted { leaves: args.filter.clone(), half: root.half, absent, ..Wanted::ALL };
+    session.prepare(Queries::walk(&session.geometry, &wanted))
+}
+
 fn walk<W: Write>(
     session: &Session,
-    engine: &mut impl Engine,
     ranges: Vec<(Root, VaRange)>,
     args: &DumpArgs,
     printer: &mut Printer<W>,
     summary: &mut Summary,
 ) -> Result<()> {
-    let bar = progress(&args.output, "walking");
+    let bar = progress(&args.output.plain(), "walking");
+    let (form, rule, page_shift) = (printer.form, Merge::from(args.merge), session.geometry.page_shift());
     for (root, range) in ranges {
-        let mut merger = Merger::new(Merge::from(args.merge));
+        let prepared = prepare(session, args, root, false)?;
         summary.tables += 1;
-        let walked = walk_map(engine, &session.tables(root), range, &mut |event, _| {
-            match event {
-                Event::Mapping(mapping) => {
-                    summary.add(mapping, session.geometry.page_shift());
-                    merger.push(*mapping).map_or(Ok(()), |merged| printer.record(&merged))?;
+        let mut merger = Merger::new(rule);
+        let part =
+            || Part { form, page_shift, rule, records: Vec::new(), items: Vec::new(), summary: Summary::default() };
+        let walked = walk_split(&prepared, &session.tables(root), range, args.threads.count(), &part, &mut |part| {
+            bar.inc(part.summary.tables);
+            summary.add(&part.summary);
+            printer.lines(&part.records)?;
+            for item in part.items {
+                match item {
+                    Item::Record(merged) => merger.push(merged).map_or(Ok(()), |merged| printer.record(&merged))?,
+                    Item::Problem(problem) => {
+                        merger.flush().map_or(Ok(()), |merged| printer.record(&merged))?;
+                        printer.problem(&problem)?;
+                    }
                 }
-                Event::Table { .. } => {
-                    summary.tables += 1;
-                    bar.inc(1);
-                }
-                Event::Problem(problem) => {
-                    merger.flush().map_or(Ok(()), |merged| printer.record(&merged))?;
-                    summary.problem(problem);
-                    printer.problem(problem)?;
-                }
-                Event::Hole { .. } | Event::NotPresent { .. } => {}
             }
             Ok(())
         });
@@ -115,11 +125,83 @@ fn ranges(session: &Session, asked: &[VaRange]) -> Result<Vec<(Root, VaRange)>> 
     Ok(ranges)
 }
 
+/// One part of the walk: its records, formatted where they need not be merged with those of the next part.
+struct Part {
+    form: Form,
+    page_shift: u32,
+    rule: Merge,
+    records: Vec<u8>,
+    items: Vec<Item>,
+    summary: Summary,
+}
+
+/// What is merged across parts.
+enum Item {
+    Record(Merged),
+    Problem(Problem),
+}
+
+impl Part {
+    fn mapping(&mut self, mapping: Mapping) {
+        let merged = Merged { mapping, count: 1 };
+        if self.rule == Merge::None {
+            self.form.record(&mut self.records, &merged, self.page_shift);
+            return;
+        }
+        match self.items.last_mut() {
+            Some(Item::Record(held)) => {
+                if !self.rule.extend(held, &merged) {
+                    self.items.push(Item::Record(merged));
+                }
+            }
+            _ => self.items.push(Item::Record(merged)),
+        }
+    }
+}
+
+impl MapSink for Part {
+    fn event(&mut self, event: &Event, _: &[Passed]) -> Result<(), WalkError> {
+        match event {
+            Event::Mapping(mapping) => {
+                self.summary.leaves(1, mapping.range.bytes(), self.page_shift);
+                self.mapping(*mapping);
+            }
+            Event::Table { .. } => self.summary.tables += 1,
+            Event::Problem(problem) => {
+                self.summary.problem(problem);
+                match self.rule {
+                    Merge::None => self.form.problem(&mut self.records, problem),
+                    _ => self.items.push(Item::Problem(*problem)),
+                }
+            }
+            Event::Hole { .. } | Event::NotPresent { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn leaves(&mut self, leaves: &Leaves<'_>) -> Result<(), WalkError> {
+        self.summary.leaves(leaves.words().len() as u64, leaves.bytes().into(), self.page_shift);
+        leaves.mappings().for_each(|mapping| self.mapping(mapping));
+        Ok(())
+    }
+}
+
 impl Summary {
-    fn add(&mut self, mapping: &Mapping, page_shift: u32) {
-        self.entries += 1;
-        self.bytes += mapping.range.bytes();
-        self.pages += u64::try_from(mapping.range.bytes() >> page_shift).unwrap_or(u64::MAX);
+    fn leaves(&mut self, count: u64, bytes: u128, page_shift: u32) {
+        self.entries += count;
+        self.bytes += bytes;
+        self.pages += u64::try_from(bytes >> page_shift).unwrap_or(u64::MAX);
+    }
+
+    fn add(&mut self, part: &Summary) {
+        self.entries += part.entries;
+        self.tables += part.tables;
+        self.pages += part.pages;
+        self.bytes += part.bytes;
+        self.incomplete = match (self.incomplete, part.incomplete) {
+            (Some((first, count)), Some((_, more))) => Some((first, count + more)),
+            (first, later) => first.or(later),
+        };
     }
 
     /// A bad entry maps nothing, so nothing is missed; all other problems leave a part unseen.
@@ -165,104 +247,114 @@ pub fn describe(problem: &Problem) -> String {
     format!("{what}, translating {}-{:#018x}", range.first, range.end())
 }
 
-/// Attributes in letters: what the MMU permits, then what is set.
-pub fn flags(mapping: &Mapping) -> String {
-    let letters = match mapping.effective {
-        Some(effective) => {
-            let letter = |set, letter| if set { letter } else { '-' };
-            let (read, write) = (letter(effective.read, 'r'), letter(effective.write, 'w'));
-            format!("{read}{write}{}", letter(effective.exec, 'x'))
-        }
-        None => "???".to_owned(),
-    };
-    let set = mapping.attrs.named().into_iter().filter(|(name, set)| *set && !matches!(*name, "write" | "exec"));
-    set.fold(letters, |text, (name, _)| text + " " + name)
+/// The form of records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Csv,
+    /// Records in a list, each with a comma before it but the first.
+    Json,
+    /// Records alone, one a line.
+    Jsonl,
 }
 
-/// Prints records as they come.
-struct Printer<W> {
-    form: Form<W>,
-    page_shift: u32,
-}
-
-enum Form<W> {
-    Text(W),
-    Csv(W),
-    Json(ListDocument<W>),
-}
-
-impl<W: Write> Printer<W> {
-    fn open(mut out: W, format: Format, page_shift: u32) -> std::io::Result<Printer<W>> {
-        let form = match format {
-            Format::Text => Form::Text(out),
-            Format::Json | Format::Jsonl => {
-                Form::Json(ListDocument::open(out, Layout::of_records(format), "mappings")?)
-            }
-            Format::Csv => {
-                let attrs = "write,user,exec,young,dirty,special,devmap,protnone,cont";
-                writeln!(out, "start,end,pa,pfn,level,size,raw,count,{attrs}")?;
-                Form::Csv(out)
-            }
-        };
-        Ok(Printer { form, page_shift })
-    }
-
-    fn record(&mut self, merged: &Merged) -> std::io::Result<()> {
-        let Merged { mapping, count } = merged;
-        match &mut self.form {
-            Form::Text(out) => {
-                let bytes = size(mapping.range.bytes());
-                let (first, end) = (mapping.range.first, mapping.range.end());
-                let (pa, level) = (mapping.pa, mapping.level);
-                writeln!(out, "{first}-{end:#018x} {bytes:>7} {level} {pa} {}", flags(mapping))
-            }
-            Form::Csv(out) => {
-                let (first, end) = (mapping.range.first.0, mapping.range.end());
-                let (pa, pfn) = (mapping.pa.0, mapping.pfn(self.page_shift).0);
-                let (level, bytes, raw) = (mapping.level, mapping.leaf_bytes, mapping.at.raw);
-                write!(out, "{first:#x},{end:#x},{pa:#x},{pfn:#x},{level},{bytes},{raw:#x},{count}")?;
-                for (_, set) in mapping.attrs.named() {
-                    write!(out, ",{}", u8::from(set))?;
-                }
-                writeln!(out)
-            }
-            Form::Json(list) => list.item(&json!({
-                "start": hex(mapping.range.first.0),
-                "end": hex_end(mapping.range.end()),
-                "pa": hex(mapping.pa.0),
-                "pfn": hex(mapping.pfn(self.page_shift).0),
-                "level": mapping.level.name(),
-                "size": mapping.leaf_bytes,
-                "raw": hex(mapping.at.raw),
-                "attrs": mapping.attrs,
-                "effective": mapping.effective,
-                "count": count,
-            })),
+impl Form {
+    fn record(self, out: &mut Vec<u8>, merged: &Merged, page_shift: u32) {
+        match self {
+            Form::Text => records::text(out, merged),
+            Form::Csv => records::csv(out, merged, page_shift),
+            Form::Json | Form::Jsonl => self.item(out, |out| records::json(out, merged, page_shift)),
         }
     }
 
     /// A problem stands where its mappings would, in the forms that have a place for it.
-    fn problem(&mut self, problem: &Problem) -> std::io::Result<()> {
-        match &mut self.form {
-            Form::Text(out) => writeln!(out, "! {}", describe(problem)),
-            Form::Csv(_) => Ok(()),
-            Form::Json(list) => list.item(&json!({
-                "problem": {
-                    "reason": problem.kind.reason(),
-                    "start": hex(problem.range.first.0),
-                    "end": hex_end(problem.range.end()),
-                    "level": problem.at.level.name(),
-                    "table": hex(problem.at.table.0),
-                    "index": problem.at.index,
-                    "raw": hex(problem.at.raw),
-                },
-            })),
+    fn problem(self, out: &mut Vec<u8>, problem: &Problem) {
+        match self {
+            Form::Text => out.extend_from_slice(format!("! {}\n", describe(problem)).as_bytes()),
+            Form::Csv => {}
+            Form::Json | Form::Jsonl => self.item(out, |out| {
+                let value = json!({
+                    "problem": {
+                        "reason": problem.kind.reason(),
+                        "start": hex(problem.range.first.0),
+                        "end": hex_end(problem.range.end()),
+                        "level": problem.at.level.name(),
+                        "table": hex(problem.at.table.0),
+                        "index": problem.at.index,
+                        "raw": hex(problem.at.raw),
+                    },
+                });
+                out.extend_from_slice(value.to_string().as_bytes());
+            }),
         }
     }
 
+    fn item(self, out: &mut Vec<u8>, write: impl Fn(&mut Vec<u8>)) {
+        if self == Form::Json {
+            out.extend_from_slice(b",\n");
+        }
+        write(out);
+        if self == Form::Jsonl {
+            out.push(b'\n');
+        }
+    }
+}
+
+/// Prints records as they come.
+struct Printer<W: Write> {
+    form: Form,
+    out: Out<W>,
+    page_shift: u32,
+    buffer: Vec<u8>,
+}
+
+enum Out<W: Write> {
+    Lines(W),
+    List(ListDocument<W>),
+}
+
+impl<W: Write> Printer<W> {
+    fn open(mut out: W, format: Format, page_shift: u32) -> std::io::Result<Printer<W>> {
+        let (form, out) = match format {
+            Format::Text => (Form::Text, Out::Lines(out)),
+            Format::Csv => {
+                writeln!(out, "start,end,pa,pfn,level,size,raw,count,{}", records::ATTRS)?;
+                (Form::Csv, Out::Lines(out))
+            }
+            Format::Json | Format::Jsonl => {
+                let form = if format == Format::Json { Form::Json } else { Form::Jsonl };
+                (form, Out::List(ListDocument::open(out, Layout::of_records(format), "mappings")?))
+            }
+        };
+        Ok(Printer { form, out, page_shift, buffer: Vec::new() })
+    }
+
+    /// Records that are formatted.
+    fn lines(&mut self, records: &[u8]) -> std::io::Result<()> {
+        match &mut self.out {
+            Out::Lines(out) => out.write_all(records),
+            Out::List(list) => list.items(records),
+        }
+    }
+
+    fn record(&mut self, merged: &Merged) -> std::io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        self.form.record(&mut buffer, merged, self.page_shift);
+        self.lines(&buffer)?;
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem) -> std::io::Result<()> {
+        let mut buffer = Vec::new();
+        self.form.problem(&mut buffer, problem);
+        self.lines(&buffer)
+    }
+
     fn close(self, summary: &Summary) -> std::io::Result<()> {
-        match self.form {
-            Form::Text(mut out) => {
+        match self.out {
+            Out::Lines(mut out) if self.form == Form::Text => {
                 let (entries, pages, tables) = (summary.entries, summary.pages, summary.tables);
                 let bytes = size(summary.bytes);
                 writeln!(out, "{entries} leaves, {pages} pages, {bytes} mapped, {tables} tables")?;
@@ -271,8 +363,8 @@ impl<W: Write> Printer<W> {
                 }
                 out.flush()
             }
-            Form::Csv(mut out) => out.flush(),
-            Form::Json(list) => {
+            Out::Lines(mut out) => out.flush(),
+            Out::List(list) => {
                 let last = json!({ "summary": summary.json() });
                 list.close(summary.reason(), last.as_object().cloned().unwrap_or_default(), Some(&last))
             }

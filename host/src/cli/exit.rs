@@ -9,6 +9,7 @@ use ptwalk::engine::fused::FuseError;
 use ptwalk::engine::sandbox::BindError;
 use ptwalk::image::ImageError;
 use ptwalk::plugin::LoadError;
+use ptwalk::synth::SynthError;
 use ptwalk::walk::WalkError;
 use thiserror::Error;
 
@@ -120,6 +121,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(fuse_code(fuse));
     }
     if let Some(WalkError::Engine(engine)) = cause.downcast_ref::<WalkError>() {
+        return Some(engine_code(engine));
+    }
+    if let Some(SynthError::Engine(engine)) = cause.downcast_ref::<SynthError>() {
         return Some(engine_code(engine));
     }
     cause.downcast_ref::<EngineError>().map(engine_code)

@@ -28,7 +28,8 @@ pub fn run(args: &GupArgs) -> Result<Answer> {
         (Some(image), Some(start), Some(nr)) => {
             let image = ImageArgs { image: image.clone(), base: args.base };
             let session = Session::open(&image, &args.tables, &args.output)?;
-            one_call(args, &session, zone.unwrap_or_default(), start, nr, flags)
+            let zone = zone.unwrap_or_else(|| session.image.zone());
+            one_call(args, &session, zone, start, nr, flags)
         }
         _ => survey(args, zone, flags),
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, InfoArgs};
 use super::exit::Answer;
-use super::output::{document, hex, print_json, size, stdout};
+use super::output::{document, hex, pgmap_json, print_json, size, stdout};
 
 pub fn run(args: &InfoArgs) -> Result<Answer> {
     let image = super::session::open(&args.image)?;
@@ -51,6 +51,16 @@ fn print_text(image: &Image) -> std::io::Result<()> {
             note.owner, note.note_type, note.len, note.file_offset
         )?;
     }
+    if let Some(info) = image.tables() {
+        writeln!(out, "tables of {}: {}", info.arch, info.provenance)?;
+        for (pa, half) in &info.roots {
+            writeln!(out, "  root {pa} ({half} half)")?;
+        }
+        for (_, pgmap) in info.zone.pgmaps() {
+            let live = if pgmap.live { "" } else { ", dead" };
+            writeln!(out, "  device {}-{} {}{live}", pgmap.start, pgmap.end, pgmap.kind)?;
+        }
+    }
     if let Some(info) = image.vmcoreinfo() {
         writeln!(out, "VMCOREINFO:")?;
         for (key, value) in info.entries() {
@@ -92,6 +102,16 @@ fn json_of(image: &Image) -> Value {
         let entries = info.entries().map(|(key, value)| (key.to_owned(), Value::String(value.to_owned())));
         Value::Object(entries.collect())
     });
+    let tables = image.tables().map(|info| {
+        let roots = info.roots.iter().map(|(pa, half)| json!({ "pa": hex(pa.0), "half": half.name() }));
+        let pgmaps = info.zone.pgmaps().map(|(_, pgmap)| pgmap_json(pgmap));
+        json!({
+            "arch": info.arch,
+            "provenance": info.provenance,
+            "roots": roots.collect::<Vec<_>>(),
+            "pgmaps": pgmaps.collect::<Vec<_>>(),
+        })
+    });
     json!({
         "image": image.name(),
         "format": image.format().to_string(),
@@ -100,5 +120,6 @@ fn json_of(image: &Image) -> Value {
         "segments": segments,
         "notes": notes,
         "vmcoreinfo": vmcoreinfo,
+        "tables": tables,
     })
 }

@@ -4,11 +4,15 @@ mod args;
 mod census;
 mod dump;
 mod exit;
+mod extract;
+mod generate;
 mod gup;
 mod info;
 mod output;
+mod pagemap;
 mod plugin;
 mod probe;
+mod records;
 mod session;
 mod verify;
 mod walk;
@@ -29,6 +33,8 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Extract(args) => extract::run(&args),
+        Command::Gen(args) => generate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Plugin(command) => plugin::run(&command),
     };

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ptwalk::zone::DevPagemap;
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, OutputArgs};
@@ -95,6 +96,18 @@ impl<W: Write> ListDocument<W> {
         }
     }
 
+    /// Writes items that are formatted: with a comma and a new line before each in a document, with a new line behind each
+    /// where they stand alone.
+    ///
+    /// # Errors
+    /// What `out` returned.
+    pub fn items(&mut self, items: &[u8]) -> io::Result<()> {
+        let items =
+            if self.layout != Layout::Items && self.first { items.strip_prefix(b",").unwrap_or(items) } else { items };
+        self.first &= items.is_empty();
+        self.out.write_all(items)
+    }
+
     /// Ends the document, which is complete exactly if there is no `reason` for which it stopped early, with `fields`
     /// after that. Items alone end with `last`, if there is one, or else with a line that says that they are not all.
     ///
@@ -142,6 +155,16 @@ pub fn csv_field(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A device range as the JSON interface writes it; the keys are those of a pgmap file.
+pub fn pgmap_json(pgmap: &DevPagemap) -> Value {
+    json!({
+        "start": hex(pgmap.start.0),
+        "end": hex(pgmap.end.0),
+        "type": pgmap.kind.name(),
+        "live": pgmap.live,
+    })
+}
+
 /// A document with its schema.
 pub fn document(fields: Value) -> Value {
     let mut document = json!({ "schema": SCHEMA });
@@ -166,6 +189,19 @@ pub fn progress(output: &OutputArgs, what: &str) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("{spinner} {msg}: {human_pos} tables, {elapsed}");
     let bar = ProgressBar::new_spinner().with_message(what.to_owned());
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Progress of writing a file, in bytes, where [`progress`] would be visible.
+pub fn progress_bytes(output: &OutputArgs, what: &str) -> ProgressBar {
+    if output.quiet {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg}: {bytes} of {total_bytes} {bar:30} {eta} left");
+    let bar = ProgressBar::new(0).with_message(what.to_owned());
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -151,11 +151,12 @@ fn choice(args: &PluginArgs) -> Result<Choice> {
     })
 }
 
-fn told_by(probe: &Probe) -> &'static str {
-    if probe.findings.iter().any(|finding| finding.key == Extern::LINUX_VERSION_CODE) {
-        "from VMCOREINFO"
-    } else {
-        "assumed; say it with --kernel"
+fn told_by(probe: &Probe) -> &str {
+    let finding = probe.findings.iter().find(|finding| finding.key == Extern::LINUX_VERSION_CODE);
+    match finding {
+        Some(finding) if finding.evidence.starts_with("OSRELEASE=") => "from VMCOREINFO",
+        Some(finding) => &finding.evidence,
+        None => "assumed; say it with --kernel",
     }
 }
 

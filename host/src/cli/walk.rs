@@ -187,7 +187,9 @@ fn print_text(out: &mut impl Write, session: &Session, walk: &Translation) -> Re
     match &walk.end {
         End::Mapped(mapping) => {
             let bytes = size(u128::from(mapping.leaf_bytes));
-            let flags = super::dump::flags(mapping);
+            let mut flags = Vec::new();
+            super::records::flags(&mut flags, mapping);
+            let flags = String::from_utf8_lossy(&flags);
             writeln!(out, "{} -> {}  {} {bytes} {flags}", walk.va, mapping.pa, mapping.level)?;
         }
         End::Stopped { reason, level, swap, .. } => {

@@ -57,6 +57,14 @@ impl Admitted {
         }
     }
 
+    /// The configuration that it runs under.
+    pub fn config(&self) -> &Config {
+        match self {
+            Admitted::Verified(plugin) => plugin.config(),
+            Admitted::Unverified(_, config) => config,
+        }
+    }
+
     /// The shape of its tables.
     ///
     /// # Errors

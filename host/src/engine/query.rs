@@ -5,10 +5,11 @@
 //! Every engine answers the same query: interpreted call by call, generated as WASM, or compiled from closed forms. This
 //! module states what it means once ([`Query::evaluate`], [`Query::keep`]).
 
-use ptwalk_abi::{Geometry, Helper, Level, MmuPerms, Op, Slot};
+use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, Op, Slot};
 
 use super::condition::Condition;
 use super::{EngineError, Failed};
+use crate::walk::filter::Filter;
 
 /// Truth values about one entry, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -231,6 +232,9 @@ pub struct Query {
     pub facts: Vec<FactSource>,
     /// Which reader fills a record's target: the first whose facts all hold.
     pub targets: Vec<(Facts, Helper)>,
+    /// Which leaves of the level are wanted. The scan keeps those that may be: permissions through all levels are known
+    /// to the walk alone.
+    pub leaves: Condition,
     /// What a scan keeps.
     pub scan: Scan,
 }
@@ -240,8 +244,6 @@ pub struct Query {
 pub struct Queries {
     /// Entries are stored most significant byte first.
     pub big_endian: bool,
-    /// Which leaves are wanted, and whether entries are that are neither empty nor present.
-    pub leaves: Condition,
     /// See [`Wanted::absent`].
     pub absent: bool,
     /// One query a real level.
@@ -251,8 +253,10 @@ pub struct Queries {
 /// What a walk wants to hear of, besides tables and what is wrong with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Which leaves.
-    pub leaves: Condition,
+    /// Which leaves; all where there is no filter.
+    pub leaves: Option<Filter>,
+    /// The half of the address space, which decides whose right to execute a filter means.
+    pub half: Half,
     /// Entries that are neither empty nor present.
     pub absent: bool,
     /// What is shown of a leaf.
@@ -261,13 +265,18 @@ pub struct Wanted {
 
 impl Wanted {
     /// Everything.
-    pub const ALL: Wanted = Wanted { leaves: Condition::Always, absent: true, shown: Facts::SHOWABLE };
+    pub const ALL: Wanted = Wanted { leaves: None, half: Half::Lower, absent: true, shown: Facts::SHOWABLE };
+
+    fn leaves(&self, level: Level) -> Condition {
+        self.leaves.as_ref().map_or(Condition::Always, |filter| filter.condition(level, self.half))
+    }
 }
 
 impl Query {
     fn new(level: Level, layout: Layout) -> Query {
         let scan = Scan { keep: Condition::Never, until: false, frame: None, shown: Facts(0), layout };
-        Query { level, skip_none: None, facts: Vec::new(), targets: Vec::new(), scan }
+        let (facts, targets, leaves) = (Vec::new(), Vec::new(), Condition::Always);
+        Query { level, skip_none: None, facts, targets, leaves, scan }
     }
 
     fn ask(mut self, fact: Facts, op: Op, arg: u64) -> Query {
@@ -310,7 +319,8 @@ impl Query {
         query.scan.frame = Helper::find(level, Op::Pfn);
         let classes = Facts::PRESENT.or(Facts::MAPS);
         query.scan.shown = wanted.shown.or(classes).and(layout.room());
-        query.scan.keep = query.kept(wanted);
+        query.leaves = wanted.leaves(level);
+        query.scan.keep = query.kept(wanted.absent);
         if level == Level::Pte {
             return query.target(Facts::PRESENT, Op::Pfn);
         }
@@ -318,7 +328,7 @@ impl Query {
     }
 
     /// Leaves that are wanted, everything else that is present, and on demand everything else that is not empty.
-    fn kept(&self, wanted: &Wanted) -> Condition {
+    fn kept(&self, absent: bool) -> Condition {
         let leaf = match self.level {
             Level::Pte => Condition::Always,
             _ => Condition::any(Facts::MAPS),
@@ -326,9 +336,9 @@ impl Query {
         let present = Condition::any(Facts::PRESENT);
         // A fact of which this level knows nothing is never one; what is left of the condition may be constant.
         let asked = self.facts.iter().fold(Facts(0), |all, source| all.or(source.fact.possible()));
-        let leaves = wanted.leaves.clone().without_effective().assume(Facts(!asked.0), Facts(0));
+        let leaves = self.leaves.clone().without_effective().assume(Facts(!asked.0), Facts(0));
         let kept = present.clone().and((!leaf).or(leaves));
-        if wanted.absent { kept.or(!present) } else { kept }
+        if absent { kept.or(!present) } else { kept }
     }
 
     /// What `get_user_pages_fast` tests at a level (mm/gup.c, v5.3). `NONE` and `PRESENT` are asked at every level so
@@ -462,7 +472,7 @@ impl Queries {
     /// What a walk asks.
     pub fn walk(geometry: &Geometry, wanted: &Wanted) -> Queries {
         let queries = Queries::of(geometry, |level, layout| Query::walk(level, layout, wanted));
-        Queries { leaves: wanted.leaves.clone(), absent: wanted.absent, ..queries }
+        Queries { absent: wanted.absent, ..queries }
     }
 
     /// What `get_user_pages_fast` asks, for reading or writing.
@@ -472,7 +482,7 @@ impl Queries {
 
     /// No query at all: for an engine that only calls helpers.
     pub const fn none() -> Queries {
-        Queries { big_endian: false, leaves: Condition::Never, absent: false, levels: Vec::new() }
+        Queries { big_endian: false, absent: false, levels: Vec::new() }
     }
 
     fn of(geometry: &Geometry, query: impl Fn(Level, Layout) -> Query) -> Queries {

@@ -11,6 +11,7 @@ use ptwalk_abi::PhysAddr;
 
 use super::container::Container;
 use super::limits;
+use super::ptimg::PtimgFault;
 
 /// Why an image was refused. `image` is the path or the name it was opened by; `offset` is the file offset of the field
 /// at fault.
@@ -59,8 +60,8 @@ pub enum ImageError {
     },
     /// No magic number that ptwalk knows, and no base to take it as raw memory.
     #[error(
-        "{image}: offset 0x0: no ELF magic number; if this is raw physical memory, say where it begins: --base \
-         ADDRESS"
+        "{image}: offset 0x0: neither an ELF core nor a table image by its magic number; if this is raw physical memory, \
+         say where it begins: --base ADDRESS"
     )]
     NoBase {
         /// Path as given.
@@ -334,6 +335,16 @@ pub enum ImageError {
         /// `n_descsz`.
         bytes: u64,
     },
+    /// A table image that is none.
+    #[error("{image}: offset {offset:#x}: {fault}")]
+    Ptimg {
+        /// Path as given.
+        image: String,
+        /// Offset of the field, or of the list that it is in.
+        offset: u64,
+        /// What is wrong.
+        fault: Box<PtimgFault>,
+    },
 }
 
 /// What a path names, where it is not a regular file.
@@ -366,7 +377,7 @@ impl fmt::Display for FileKind {
     }
 }
 
-/// A part of an ELF core that a header places in the file.
+/// A part of an image that a header places in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The ELF header.
@@ -379,6 +390,10 @@ pub enum Part {
     Load,
     /// The bytes of a PT_NOTE.
     Notes,
+    /// The preamble of a table image.
+    Preamble,
+    /// The header of a table image.
+    TableHeader,
 }
 
 impl fmt::Display for Part {
@@ -389,6 +404,8 @@ impl fmt::Display for Part {
             Part::ProgramHeaders => "the program headers",
             Part::Load => "a PT_LOAD",
             Part::Notes => "a PT_NOTE",
+            Part::Preamble => "the preamble",
+            Part::TableHeader => "the header",
         })
     }
 }

@@ -25,3 +25,15 @@ pub const NOTE_OWNER_BYTES: u64 = 64;
 /// Bytes of a VMCOREINFO note. Linux keeps it within one page; QEMU v9.0 accepts no guest note above this size
 /// (`dump/dump.c`, `MAX_GUEST_NOTE_SIZE`).
 pub const VMCOREINFO_BYTES: u64 = 1 << 20;
+
+/// Bytes of the header of a table image. A million extents take 16 MiB; the rest is for pages and text.
+pub const PTIMG_HEADER_BYTES: usize = 32 << 20;
+
+/// Extents of a table image: as many as an ELF core may have program headers, so that any core can become one.
+pub const PTIMG_EXTENTS: usize = 1 << 20;
+
+/// Bytes of a name in the header of a table image. The longest extern has 34.
+pub const PTIMG_NAME_BYTES: usize = 64;
+
+/// Bytes of the text in which a table image says where it comes from.
+pub const PTIMG_PROVENANCE_BYTES: usize = 64 << 10;

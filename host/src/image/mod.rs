@@ -1,9 +1,10 @@
 //! Physical memory images: what a dump holds of a machine's memory, by physical address.
 //!
-//! In: a file, either an ELF core or raw memory with a base address. Out: an [`Image`], which gives the bytes at a
-//! physical address as slices of the mapped file. Guaranteed: alignment, bounds and truncation are checked once, at
-//! open; afterwards no read fails or panics, and what the image does not hold is absent, never zeros. What is allocated
-//! is the segment list, the notes and VMCOREINFO, all bounded by [`limits`], however large the file.
+//! In: a file: an ELF core, a table image of our own ([`ptimg`]), or raw memory with a base address. Out: an [`Image`],
+//! which gives the bytes at a physical address as slices of the mapped file. Guaranteed: alignment, bounds and truncation
+//! are checked once, at open; afterwards no read fails or panics, and what the image does not hold is absent, never
+//! zeros. What is allocated is the segment list, the notes, VMCOREINFO and a table image's header, all bounded by
+//! [`limits`], however large the file.
 //!
 //! Not handled: compressed and flattened dumps (recognised and refused, [`Container`]), virtual addresses, and a file
 //! that changes while it is open (see `map.rs`).
@@ -16,6 +17,7 @@ pub mod limits;
 mod map;
 mod note;
 mod overlap;
+pub mod ptimg;
 mod vmcoreinfo;
 
 #[cfg(test)]
@@ -36,6 +38,9 @@ pub use vmcoreinfo::{LineFault, MalformedLine, VmcoreInfo};
 
 use input::{Input, slice};
 use overlap::ENTRY_BYTES;
+use ptimg::{TableInfo, reader};
+
+use crate::zone::Zone;
 
 /// How to read a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +77,8 @@ impl Segment {
 pub enum Format {
     /// An ELF core of physical memory.
     ElfCore,
+    /// A table image ([`ptimg`]).
+    Tables,
     /// Raw memory from a base address on.
     Raw,
 }
@@ -80,6 +87,7 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Format::ElfCore => "ELF core",
+            Format::Tables => "table image",
             Format::Raw => "raw",
         })
     }
@@ -176,6 +184,7 @@ struct Layout {
     segments: Vec<Segment>,
     notes: Vec<Note>,
     vmcoreinfo: Option<VmcoreInfo>,
+    tables: Option<TableInfo>,
 }
 
 impl Image {
@@ -301,12 +310,22 @@ impl Image {
         slice(self.backing.bytes(), note.file_offset, note.len).unwrap_or_default()
     }
 
-    /// The first VMCOREINFO note, parsed.
+    /// VMCOREINFO, parsed: the first note of that name, or what a table image has of it.
     pub fn vmcoreinfo(&self) -> Option<&VmcoreInfo> {
         self.layout.vmcoreinfo.as_ref()
     }
 
-    /// The architecture, where the file names one.
+    /// What a table image says about its tables; `None` for other images.
+    pub fn tables(&self) -> Option<&TableInfo> {
+        self.layout.tables.as_ref()
+    }
+
+    /// Device ranges and page references, as far as the image says anything of them: a table image may, no other does.
+    pub fn zone(&self) -> Zone {
+        self.tables().map(|info| info.zone.clone()).unwrap_or_default()
+    }
+
+    /// The architecture, where an ELF core names one.
     pub fn machine(&self) -> Option<Machine> {
         self.layout.machine
     }
@@ -349,7 +368,11 @@ impl Layout {
         if elf::is_elf(input.bytes) {
             let elf::Core { machine, order, segments, notes, vmcoreinfo } = elf::read(input)?;
             let (machine, byte_order) = (Some(machine), Some(order));
-            return Ok(Layout { format: Format::ElfCore, machine, byte_order, segments, notes, vmcoreinfo });
+            let format = Format::ElfCore;
+            return Ok(Layout { format, machine, byte_order, segments, notes, vmcoreinfo, tables: None });
+        }
+        if reader::is_ptimg(input.bytes) {
+            return Layout::read_tables(input);
         }
         Err(match Container::detect(input.bytes) {
             Some(container) => ImageError::Foreign { image: input.name(), container },
@@ -377,6 +400,21 @@ impl Layout {
             segments: vec![Segment { pa: base, len, file_offset: 0 }],
             notes: Vec::new(),
             vmcoreinfo: None,
+            tables: None,
+        })
+    }
+
+    fn read_tables(input: Input<'_>) -> Result<Layout, ImageError> {
+        let reader::Tables { segments, info } = reader::read(input)?;
+        let vmcoreinfo = Some(info.vmcoreinfo.as_bytes()).filter(|text| !text.is_empty()).map(VmcoreInfo::parse);
+        Ok(Layout {
+            format: Format::Tables,
+            machine: None,
+            byte_order: None,
+            segments,
+            notes: Vec::new(),
+            vmcoreinfo,
+            tables: Some(info),
         })
     }
 }

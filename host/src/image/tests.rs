@@ -67,7 +67,7 @@ fn patched(file: &[u8], order: ByteOrder, at: usize, value: u64, bytes: usize) -
 }
 
 /// What must hold of every image, however its file came about.
-fn check_invariants(image: &Image) {
+pub(super) fn check_invariants(image: &Image) {
     assert!(!image.segments().is_empty());
     let mut covered = 0;
     for segment in image.segments() {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use ptwalk_abi::Level;
 use serde::Serialize;
 
-use super::map::{Event, Mapping, ProblemKind};
+use super::descent::{Passed, WalkError};
+use super::map::{Attrs, Event, Leaves, MapSink, Mapping, ProblemKind};
+use crate::engine::Facts;
 use crate::zone::{PgmapType, Zone};
 
 /// Entries, and the bytes that they map.
@@ -19,8 +21,16 @@ pub struct Count {
 
 impl Count {
     fn add(&mut self, bytes: u64) {
-        self.entries += 1;
+        self.add_all(1, bytes);
+    }
+
+    fn add_all(&mut self, entries: u64, bytes: u64) {
+        self.entries += entries;
         self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn merge(&mut self, other: Count) {
+        self.add_all(other.entries, other.bytes);
     }
 }
 
@@ -86,12 +96,59 @@ impl Census {
         self.problems.keys().all(|reason| *reason == ProblemKind::Bad.reason())
     }
 
+    /// All tables.
+    pub fn tables(&self) -> u64 {
+        self.levels.values().map(|level| level.tables).sum()
+    }
+
     /// All leaves.
     pub fn leaves(&self) -> Count {
         self.levels.values().fold(Count::default(), |sum, level| Count {
             entries: sum.entries + level.leaves.entries,
             bytes: sum.bytes.saturating_add(level.leaves.bytes),
         })
+    }
+
+    /// Counts leaves, none of which is cut by the range asked for.
+    fn add_leaves(&mut self, leaves: &Leaves<'_>, zone: &Zone) {
+        let count = leaves.words().len() as u64;
+        let each = leaves.leaf_bytes();
+        if leaves.bytes() != count.saturating_mul(each) || zone.pgmaps().next().is_some() {
+            return leaves.mappings().for_each(|mapping| self.add_mapping(&mapping, zone));
+        }
+        let level = self.level(leaves.level());
+        level.leaves.add_all(count, leaves.bytes());
+        for (name, count) in Attrs::NAMES.into_iter().zip(leaves.attrs()).filter(|(_, count)| *count > 0) {
+            level.attrs.entry(name).or_default().add_all(count, count * each);
+        }
+        let both = leaves.mappings().filter(|mapping| mapping.attrs.devmap && mapping.attrs.protnone);
+        let devmap = leaves.count(Facts::DEVMAP);
+        if devmap > 0 {
+            both.for_each(|_| level.devmap_protnone.add(each));
+            self.unregistered_devmap.add_all(devmap, devmap * each);
+        }
+    }
+
+    /// Adds the counts of another part of the same walk.
+    pub fn merge(&mut self, other: Census) {
+        for (key, theirs) in other.levels {
+            let ours = self.levels.entry(key).or_default();
+            ours.tables += theirs.tables;
+            ours.leaves.merge(theirs.leaves);
+            ours.devmap_protnone.merge(theirs.devmap_protnone);
+            ours.not_present += theirs.not_present;
+            ours.holes += theirs.holes;
+            for (name, count) in theirs.attrs {
+                ours.attrs.entry(name).or_default().merge(count);
+            }
+        }
+        for (kind, count) in other.devices {
+            self.devices.entry(kind).or_default().merge(count);
+        }
+        self.unregistered_devmap.merge(other.unregistered_devmap);
+        for (reason, count) in other.problems {
+            *self.problems.entry(reason).or_default() += count;
+        }
     }
 
     fn add_mapping(&mut self, mapping: &Mapping, zone: &Zone) {
@@ -112,5 +169,35 @@ impl Census {
             None if attrs.devmap => self.unregistered_devmap.add(bytes),
             None => {}
         }
+    }
+}
+
+/// A census as the sink of a walk.
+pub struct Counting<'z> {
+    /// What was counted.
+    pub census: Census,
+    zone: &'z Zone,
+}
+
+impl<'z> Counting<'z> {
+    /// Nothing counted; `zone` tells device types.
+    pub fn new(zone: &'z Zone) -> Counting<'z> {
+        Counting { census: Census::default(), zone }
+    }
+}
+
+impl MapSink for Counting<'_> {
+    fn event(&mut self, event: &Event, _: &[Passed]) -> Result<(), WalkError> {
+        self.census.add(event, self.zone);
+        Ok(())
+    }
+
+    fn leaves(&mut self, leaves: &Leaves<'_>) -> Result<(), WalkError> {
+        self.census.add_leaves(leaves, self.zone);
+        Ok(())
+    }
+
+    fn wants_holes(&self) -> bool {
+        true
     }
 }

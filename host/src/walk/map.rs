@@ -45,33 +45,32 @@ pub struct Attrs {
 impl Attrs {
     /// The attributes with their names, in the order of the JSON interface.
     pub fn named(self) -> [(&'static str, bool); 9] {
-        [
-            ("write", self.write),
-            ("user", self.user),
-            ("exec", self.exec),
-            ("young", self.young),
-            ("dirty", self.dirty),
-            ("special", self.special),
-            ("devmap", self.devmap),
-            ("protnone", self.protnone),
-            ("cont", self.cont),
-        ]
+        let Attrs { write, user, exec, young, dirty, special, devmap, protnone, cont } = self;
+        let set = [write, user, exec, young, dirty, special, devmap, protnone, cont];
+        std::array::from_fn(|i| (Attrs::NAMES[i], set[i]))
     }
 
     fn new(facts: Facts, upper_half: bool) -> Attrs {
-        let exec = if upper_half { MmuPerms::KERNEL_EXEC } else { MmuPerms::USER_EXEC };
-        Attrs {
-            write: facts.has(Facts::WRITE),
-            user: facts.perms().user(),
-            exec: facts.perms().has(exec),
-            young: facts.has(Facts::YOUNG),
-            dirty: facts.has(Facts::DIRTY),
-            special: facts.has(Facts::SPECIAL),
-            devmap: facts.has(Facts::DEVMAP),
-            protnone: facts.has(Facts::PROTNONE),
-            cont: facts.has(Facts::CONT),
-        }
+        let [write, user, exec, young, dirty, special, devmap, protnone, cont] =
+            Attrs::FACTS.map(|of_half| facts.any(of_half[usize::from(upper_half)]));
+        Attrs { write, user, exec, young, dirty, special, devmap, protnone, cont }
     }
+
+    /// The facts of which any gives each attribute, in the order of [`Attrs::named`]: in the lower half, in the upper.
+    const FACTS: [[Facts; 2]; 9] = [
+        [Facts::WRITE; 2],
+        [Facts::of_perms(MmuPerms::USER_READ | MmuPerms::USER_WRITE | MmuPerms::USER_EXEC); 2],
+        [Facts::of_perms(MmuPerms::USER_EXEC), Facts::of_perms(MmuPerms::KERNEL_EXEC)],
+        [Facts::YOUNG; 2],
+        [Facts::DIRTY; 2],
+        [Facts::SPECIAL; 2],
+        [Facts::DEVMAP; 2],
+        [Facts::PROTNONE; 2],
+        [Facts::CONT; 2],
+    ];
+
+    /// The names of the attributes, in the order of the JSON interface.
+    pub const NAMES: [&str; 9] = ["write", "user", "exec", "young", "dirty", "special", "devmap", "protnone", "cont"];
 }
 
 /// What the MMU permits through all levels, as seen from the half's own mode: user mode in the lower half, the kernel in
@@ -237,6 +236,17 @@ impl<'a> Leaves<'a> {
         self.batch.table.trail
     }
 
+    /// How many have each attribute, in the order of [`Attrs::named`].
+    pub fn attrs(&self) -> [u64; 9] {
+        Attrs::FACTS.map(|of_half| self.count(of_half[usize::from(self.context.upper_half)]))
+    }
+
+    /// How many have any of `facts`.
+    pub fn count(&self, facts: Facts) -> u64 {
+        let mask = u64::from(facts.0) << self.layout().facts_shift();
+        self.words.iter().map(|word| u64::from(word & mask != 0)).sum()
+    }
+
     /// Bytes that they map together of the range asked for.
     pub fn bytes(&self) -> u64 {
         let whole = (self.words.len() as u64).saturating_mul(self.leaf_bytes());
@@ -306,11 +316,12 @@ pub trait MapSink {
         false
     }
 
-    /// A subtree at the depth at which the walk is split; whoever splits walks takes it.
+    /// A subtree at the depth at which the walk is split, for whoever splits walks. `budget` is the number of tables that
+    /// may still be visited; what the subtree visits, its own table included, is to be taken from it.
     ///
     /// # Errors
     /// Whatever ends the walk with an error.
-    fn subtree(&mut self, _subtree: Subtree) -> Result<(), WalkError> {
+    fn subtree(&mut self, _subtree: Subtree, _budget: &mut u64) -> Result<(), WalkError> {
         Ok(())
     }
 }
@@ -377,8 +388,8 @@ pub(super) struct MapVisitor<'a, 'i, S: ?Sized> {
     tables: &'a TableSet<'i>,
     sink: &'a mut S,
     context: Context,
-    /// Which leaves are wanted, and whether all that is not empty is kept.
-    filter: Condition,
+    /// Which leaves are wanted, by depth, and whether all that is not empty is kept.
+    filters: Vec<Condition>,
     absent: bool,
     /// Empty entries are told of: whatever a scan does not keep is one.
     holes: bool,
@@ -411,6 +422,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
     ) -> MapVisitor<'a, 'i, S> {
         let queries = engine.queries();
         let depths = 0..queries.levels.len();
+        let filters: Vec<Condition> = queries.levels.iter().map(|query| query.leaves.clone()).collect();
         let perms_known = Helper::find(Level::Pte, Op::MmuPerms).is_some_and(|helper| engine.has(helper));
         let context = Context {
             page_shift: tables.geometry.page_shift(),
@@ -420,9 +432,9 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         MapVisitor {
             tables,
             context,
-            filter: queries.leaves.clone(),
+            holes: queries.absent && filters.iter().all(|filter| *filter == Condition::Always) && sink.wants_holes(),
+            filters,
             absent: queries.absent,
-            holes: queries.absent && queries.leaves == Condition::Always && sink.wants_holes(),
             detailed: queries.levels.iter().map(|query| query.shows_mappings()).collect(),
             fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
             split: None,
@@ -443,17 +455,13 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         self.budget
     }
 
-    /// The filter where the entries above leave `perms`; what they take is no leaf's any more.
-    fn filter_under(&self, perms: MmuPerms) -> Condition {
-        self.filter.clone().assume(Facts::effective(!perms.bits()), Facts(0))
-    }
-
     /// The leaves from `at` on that follow one another.
     fn leaves(&mut self, batch: &Batch<'_>, at: &mut Progress) -> Result<(), WalkError> {
-        let exact = self.filter.facts().any(Facts::EFFECTIVE);
+        let filter = &self.filters[batch.table.depth];
+        let exact = filter.facts().any(Facts::EFFECTIVE);
         let wanted = |word: u64| {
             let facts = batch.layout.facts(word);
-            !exact || self.filter.holds(facts.or(Facts::effective((facts.perms() & batch.table.perms_above).bits())))
+            !exact || filter.holds(facts.or(Facts::effective((facts.perms() & batch.table.perms_above).bits())))
         };
         let is_pte = batch.table.slot.level == Level::Pte;
         let maps = |word: u64| {
@@ -483,7 +491,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let record =
             engine.record(batch.table.depth, batch.raw(index)).map_err(|e| e.on_entry(batch.table.pa, index))?;
         let effective = Facts::effective((record.facts.perms() & batch.table.perms_above).bits());
-        if !self.filter.holds(record.facts.or(effective)) {
+        if !self.filters[batch.table.depth].holds(record.facts.or(effective)) {
             return Ok(());
         }
         let mapping = self.context.mapping(batch, index, record.facts, record.target);
@@ -555,7 +563,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             let trail = trail.iter().copied().chain([passed]).collect();
             let perms_above = batch.table.perms_above & perms;
             let start = Subtree { depth: depth + 1, table, range, perms_above, trail };
-            self.sink.subtree(start)?;
+            self.sink.event(&Event::Table { at: passed, table, below }, batch.table.trail)?;
+            self.sink.subtree(start, &mut self.budget)?;
             return Ok(None);
         }
         self.budget -= 1;
@@ -565,8 +574,12 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
 
     /// Whether nothing that is wanted can lie below an entry of `depth`, given what the entries down to it permit.
     fn prunes(&self, depth: usize, perms: MmuPerms) -> bool {
-        let barren = self.fruitful.get(depth + 1..).is_some_and(|below| !below.contains(&true));
-        !self.absent && (barren || self.filter_under(perms) == Condition::Never)
+        // What the entries above take is no leaf's any more.
+        let denied = Facts::effective(!perms.bits());
+        let barren = |depth: usize| {
+            !self.fruitful[depth] || self.filters[depth].clone().assume(denied, Facts(0)) == Condition::Never
+        };
+        !self.absent && (depth + 1..self.filters.len()).all(barren)
     }
 
     /// The entries from `at` to `end`, of which the scan kept none: empty, where they are told of.

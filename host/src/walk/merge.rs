@@ -37,16 +37,12 @@ impl Merger {
         Merger { rule, held: None }
     }
 
-    /// Takes the next mapping, and returns the record that it does not extend.
-    pub fn push(&mut self, mapping: Mapping) -> Option<Merged> {
-        if let Some(held) = &mut self.held
-            && extends(self.rule, held, &mapping)
-        {
-            held.mapping.range = VaRange { first: held.mapping.range.first, last: mapping.range.last };
-            held.count += 1;
+    /// Takes the next record, and returns the one that it does not extend.
+    pub fn push(&mut self, next: Merged) -> Option<Merged> {
+        if self.held.as_mut().is_some_and(|held| self.rule.extend(held, &next)) {
             return None;
         }
-        self.held.replace(Merged { mapping, count: 1 })
+        self.held.replace(next)
     }
 
     /// The record still held, at the end of the stream or where something lies between.
@@ -55,14 +51,25 @@ impl Merger {
     }
 }
 
-fn extends(rule: Merge, held: &Merged, next: &Mapping) -> bool {
-    let first = &held.mapping;
-    let alike = first.level == next.level && first.attrs == next.attrs && first.effective == next.effective;
-    let va_follows = first.range.end() == u128::from(next.range.first.0);
-    let pa_follows = u128::from(first.pa.0) + first.range.bytes() == u128::from(next.pa.0);
-    match rule {
-        Merge::None => false,
-        Merge::Va => alike && va_follows,
-        Merge::Pa => alike && va_follows && pa_follows,
+impl Merge {
+    /// Makes `next` a part of `held`, if it follows it, and says whether it did.
+    pub fn extend(self, held: &mut Merged, next: &Merged) -> bool {
+        let follows = self.follows(&held.mapping, &next.mapping);
+        if follows {
+            held.mapping.range = VaRange { first: held.mapping.range.first, last: next.mapping.range.last };
+            held.count += next.count;
+        }
+        follows
+    }
+
+    fn follows(self, first: &Mapping, next: &Mapping) -> bool {
+        let alike = first.level == next.level && first.attrs == next.attrs && first.effective == next.effective;
+        let va_follows = first.range.end() == u128::from(next.range.first.0);
+        let pa_follows = u128::from(first.pa.0) + first.range.bytes() == u128::from(next.pa.0);
+        match self {
+            Merge::None => false,
+            Merge::Va => alike && va_follows,
+            Merge::Pa => alike && va_follows && pa_follows,
+        }
     }
 }

@@ -46,6 +46,12 @@ impl PgmapType {
             PgmapType::Coherent => "coherent",
         }
     }
+
+    /// The type of that name.
+    pub fn by_name(name: &str) -> Option<PgmapType> {
+        use PgmapType::{Coherent, DevDax, FsDax, PciP2pdma, Private, Public};
+        [Private, Public, FsDax, DevDax, PciP2pdma, Coherent].into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 impl fmt::Display for PgmapType {
@@ -159,6 +165,16 @@ impl Zone {
     /// Every registered pgmap.
     pub fn pgmaps(&self) -> impl Iterator<Item = (PgmapId, &DevPagemap)> {
         self.pgmaps.iter().enumerate().map(|(i, pgmap)| (PgmapId(i), pgmap))
+    }
+
+    /// Every compound page: its first frame and the log2 of its frames, ascending.
+    pub fn compounds(&self) -> impl Iterator<Item = (Pfn, u32)> {
+        self.compounds.iter().map(|(head, order)| (*head, *order))
+    }
+
+    /// Every page of whose references something is known, in no order.
+    pub fn refcounts(&self) -> impl Iterator<Item = (Pfn, i64)> {
+        self.page_refs.iter().map(|(pfn, count)| (*pfn, *count))
     }
 
     /// The pgmap whose range holds a frame, live or not, without taking a reference.

@@ -1,0 +1,257 @@
+//! A walk in parts: subtrees on several threads, results in the order of addresses.
+//!
+//! In: an engine for each thread, a range, and a maker of sinks. Out: one sink a part, handed back in ascending order
+//! whatever the threads did. Guaranteed: parts and their contents depend on the image and the range alone, so that any
+//! number of threads gives the same result, the budget of shared tables included; at most [`WINDOW`] parts a thread are
+//! held. Not handled: a part that is itself larger than memory; it spans some [`PART_PAGES`] pages.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ptwalk_abi::{Geometry, VaRange};
+
+use super::descent::{Passed, Subtree, TableSet, WalkError, descend};
+use super::map::{Event, MapSink, MapVisitor, Problem, ProblemKind, visits_max};
+use crate::engine::{EngineError, Prepared, Started};
+
+/// Pages that a part spans, about: 1 GiB with 4K pages, whose 512 tables are a few hundred microseconds of work.
+pub const PART_PAGES: u64 = 1 << 18;
+
+/// Pages that the tables below a subtree may span. A part takes subtrees until it is full, so that a small one costs no
+/// more than its share.
+const SUBTREE_PAGES_MAX: u64 = 1 << 22;
+
+/// Parts in flight or waiting for their turn, for each thread: enough that none waits for a slow one.
+pub const WINDOW: usize = 4;
+
+/// What a part consists of, in order.
+enum Step {
+    /// Something above the subtrees.
+    Event(Event, Vec<Passed>),
+    /// A subtree.
+    Subtree(Subtree),
+}
+
+/// A part to be done. It may visit `budget` tables, as far as was known when it was made.
+struct Job {
+    number: u64,
+    steps: Vec<Step>,
+    budget: u64,
+}
+
+/// A part that is done.
+struct Done<S> {
+    job: Job,
+    sink: S,
+    visited: u64,
+    result: Result<(), WalkError>,
+}
+
+/// Makes the sink of a part.
+pub type NewPart<'a, S> = dyn Fn() -> S + Sync + 'a;
+
+/// Takes the sink of a part that is done.
+pub type TakePart<'a, S> = dyn FnMut(S) -> Result<(), WalkError> + 'a;
+
+/// Walks `range` in parts. `part` makes the sink of each, `take` gets them in ascending order; where the walk ends with an
+/// error, the last one holds what was met before.
+///
+/// # Errors
+/// [`WalkError`], when the plugin, a sink or `take` fails. What the image holds is never an error.
+pub fn walk_split<S: MapSink + Send>(
+    prepared: &Prepared,
+    tables: &TableSet<'_>,
+    range: VaRange,
+    threads: NonZeroUsize,
+    part: &NewPart<'_, S>,
+    take: &mut TakePart<'_, S>,
+) -> Result<(), WalkError> {
+    let Some(start) = Subtree::root(tables, range) else { return Ok(()) };
+    let work = Work { tables, part };
+    std::thread::scope(|scope| {
+        let (results, done) = channel();
+        let (jobs, queue) = channel();
+        let queue = Arc::new(Mutex::new(queue));
+        // One thread does the parts where they are made: it needs no second.
+        let helpers = if threads.get() == 1 { 0 } else { threads.get() };
+        for _ in 0..helpers {
+            let (queue, results, work) = (queue.clone(), results.clone(), &work);
+            let mut engine = prepared.start()?;
+            scope.spawn(move || work.serve(&mut engine, &queue, &results));
+        }
+        let mut engine = prepared.start()?;
+        let mut splitter = Splitter {
+            work: &work,
+            engine: prepared.start()?,
+            jobs: (helpers > 0).then_some(jobs),
+            done,
+            window: WINDOW * threads.get(),
+            steps: Vec::new(),
+            pages: 0,
+            next: 0,
+            due: 0,
+            early: BTreeMap::new(),
+            take,
+        };
+        let mut visitor = MapVisitor::new(&engine, tables, visits_max(tables), &mut splitter);
+        visitor = visitor.split_at(split_depth(tables.geometry));
+        let walked = descend(&mut engine, tables, start, &mut visitor);
+        let mut budget = visitor.budget();
+        let flushed = splitter.flush(&mut budget).and_then(|()| splitter.wait_for(splitter.next, &mut budget));
+        walked.and(flushed)
+    })
+}
+
+/// The depth whose tables are subtrees: the first below the root that spans few enough pages.
+fn split_depth(geometry: &Geometry) -> usize {
+    let few = |slot: &ptwalk_abi::Slot| subtree_pages(geometry, slot) <= SUBTREE_PAGES_MAX;
+    let slots = geometry.slots();
+    slots.iter().skip(1).position(few).map_or(slots.len(), |below| below + 1)
+}
+
+/// Pages that a table spans.
+fn subtree_pages(geometry: &Geometry, slot: &ptwalk_abi::Slot) -> u64 {
+    u64::from(slot.entries) << (slot.shift - geometry.page_shift())
+}
+
+/// What every thread knows.
+struct Work<'a, 'i, S> {
+    tables: &'a TableSet<'i>,
+    part: &'a NewPart<'a, S>,
+}
+
+impl<S: MapSink + Send> Work<'_, '_, S> {
+    /// Does parts as they come, until there are no more.
+    fn serve(&self, engine: &mut Started, queue: &Mutex<Receiver<Job>>, results: &Sender<Done<S>>) {
+        loop {
+            // The lock is held while waiting: one thread waits for a part, the others for the lock.
+            let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(job) = job else { return };
+            if results.send(self.run(engine, job)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Does a part within its budget.
+    fn run(&self, engine: &mut Started, job: Job) -> Done<S> {
+        let mut sink = (self.part)();
+        let mut left = job.budget;
+        let result = job.steps.iter().try_for_each(|step| match step {
+            Step::Event(event, trail) => sink.event(event, trail),
+            Step::Subtree(subtree) if left == 0 => beyond_budget(subtree, &mut sink),
+            Step::Subtree(subtree) => {
+                let mut visitor = MapVisitor::new(engine, self.tables, left - 1, &mut sink);
+                let walked = descend(engine, self.tables, subtree.clone(), &mut visitor);
+                left = visitor.budget();
+                walked
+            }
+        });
+        Done { visited: job.budget - left, job, sink, result }
+    }
+}
+
+/// A subtree that may not be visited any more.
+fn beyond_budget<S: MapSink>(subtree: &Subtree, sink: &mut S) -> Result<(), WalkError> {
+    let Some((at, trail)) = subtree.trail.split_last() else { return Ok(()) };
+    sink.event(&Event::Problem(Problem { kind: ProblemKind::Budget, range: subtree.range, at: *at }), trail)
+}
+
+/// Makes parts of what the walk above the subtrees meets, and hands on those that are done.
+struct Splitter<'a, 'i, 't, S> {
+    work: &'a Work<'a, 'i, S>,
+    /// For parts that are done here.
+    engine: Started,
+    /// The way to the threads; `None` where there are none.
+    jobs: Option<Sender<Job>>,
+    done: Receiver<Done<S>>,
+    window: usize,
+    steps: Vec<Step>,
+    pages: u64,
+    /// Number of the next part, and of the next one to be handed on.
+    next: u64,
+    due: u64,
+    /// Parts that were done before their turn.
+    early: BTreeMap<u64, Done<S>>,
+    take: &'a mut TakePart<'t, S>,
+}
+
+impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
+    /// Sends off the part being made.
+    fn flush(&mut self, budget: &mut u64) -> Result<(), WalkError> {
+        if self.steps.is_empty() {
+            return Ok(());
+        }
+        let job = Job { number: self.next, steps: std::mem::take(&mut self.steps), budget: *budget };
+        self.pages = 0;
+        self.next += 1;
+        match &self.jobs {
+            Some(jobs) => {
+                jobs.send(job).map_err(|_| lost())?;
+                let held = self.next - self.due;
+                self.wait_for((self.due + held).saturating_sub(self.window as u64), budget)
+            }
+            None => {
+                let done = self.work.run(&mut self.engine, job);
+                self.due = self.next;
+                self.hand_on(done, budget)
+            }
+        }
+    }
+
+    /// Hands on parts until `number` is the next.
+    fn wait_for(&mut self, number: u64, budget: &mut u64) -> Result<(), WalkError> {
+        while self.due < number {
+            let done = match self.early.remove(&self.due) {
+                Some(done) => done,
+                None => {
+                    let done = self.done.recv().map_err(|_| lost())?;
+                    self.early.insert(done.job.number, done);
+                    continue;
+                }
+            };
+            self.due += 1;
+            self.hand_on(done, budget)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on a part. One that visited more tables than the parts before it left is done again within what is left.
+    fn hand_on(&mut self, done: Done<S>, budget: &mut u64) -> Result<(), WalkError> {
+        let done = if done.visited > *budget {
+            let job = Job { budget: *budget, ..done.job };
+            self.work.run(&mut self.engine, job)
+        } else {
+            done
+        };
+        *budget = budget.saturating_sub(done.visited);
+        (self.take)(done.sink)?;
+        done.result
+    }
+}
+
+/// A thread ended that should not have: it panicked, which the scope will tell.
+fn lost() -> WalkError {
+    WalkError::Engine(EngineError::Build { stage: "run", what: "a thread of the walk ended".to_owned() })
+}
+
+impl<S: MapSink + Send> MapSink for Splitter<'_, '_, '_, S> {
+    fn event(&mut self, event: &Event, trail: &[Passed]) -> Result<(), WalkError> {
+        self.steps.push(Step::Event(*event, trail.to_vec()));
+        Ok(())
+    }
+
+    fn wants_holes(&self) -> bool {
+        (self.work.part)().wants_holes()
+    }
+
+    fn subtree(&mut self, subtree: Subtree, budget: &mut u64) -> Result<(), WalkError> {
+        let geometry = self.work.tables.geometry;
+        let pages = geometry.slots().get(subtree.depth).map_or(0, |slot| subtree_pages(geometry, slot));
+        self.pages = self.pages.saturating_add(pages);
+        self.steps.push(Step::Subtree(subtree));
+        if self.pages >= PART_PAGES { self.flush(budget) } else { Ok(()) }
+    }
+}
