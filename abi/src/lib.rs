@@ -23,7 +23,7 @@ mod laws;
 mod level;
 mod perms;
 
-pub use addr::{Pfn, PhysAddr, VirtAddr, bits};
+pub use addr::{Pfn, PhysAddr, VirtAddr, all, any, bits};
 pub use arch::Arch;
 
 pub use geometry::{Geometry, GeometryError, Half, Slot, VaRange};

@@ -6,6 +6,7 @@
 //! itself moved; [`crate::hash`] knows where they are.
 
 use ptwalk_abi::bits;
+pub use ptwalk_abi::{all, any};
 
 /// May be executed.
 pub const EXEC: u64 = 1 << 0;
@@ -45,15 +46,3 @@ pub const RPN_TOP: u64 = bits(PA_BITS - 1, 0);
 pub const TABLE_MASKED: u64 = bits(63, 62) | bits(7, 0);
 /// Radix: what no entry that points to a table has ({PMD,PUD,P4D}_BAD_BITS).
 pub const RADIX_BAD: u64 = bits(62, 61) | bits(7, 5);
-
-/// Whether any bit of `mask` is set.
-#[inline(always)]
-pub const fn any(x: u64, mask: u64) -> bool {
-    x & mask != 0
-}
-
-/// Whether all bits of `mask` are set.
-#[inline(always)]
-pub const fn all(x: u64, mask: u64) -> bool {
-    x & mask == mask
-}
