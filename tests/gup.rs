@@ -17,9 +17,12 @@ use ptwalk::plugin;
 use ptwalk::walk::{Root, TableSet};
 use ptwalk::zone::file::ZoneFile;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
+use ptwalk_arm64::Arm64;
+use ptwalk_ppc::Ppc;
+use ptwalk_x86::X86;
 use serde::Deserialize;
-use support::Memory;
 use support::core::ByteOrder;
+use support::{Memory, Named};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +73,15 @@ struct StopExpected {
 
 fn arm64() -> String {
     "arm64".to_owned()
+}
+
+/// Every engine that can answer for the plugin called `name`.
+fn engines(name: &str, config: &Config, queries: &Queries) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    match name {
+        "ppc" => support::engines_of(name, Ppc(*config), config, queries),
+        "x86" => support::engines_of(name, X86(*config), config, queries),
+        _ => support::engines_of(name, Arm64(*config), config, queries),
+    }
 }
 
 fn number(text: &str) -> u64 {
@@ -153,7 +165,7 @@ fn run(scenario: &Scenario) -> Result<usize, String> {
     for call in &scenario.call {
         let flags = FollFlags { write: call.write, longterm: call.longterm };
         let queries = Queries::gup(&geometry, flags.write);
-        let engines = support::engines(&scenario.arch, &config, &queries).map_err(|error| error.to_string())?;
+        let engines = engines(&scenario.arch, &config, &queries).map_err(|error| error.to_string())?;
         for (name, mut engine) in engines {
             let mut zone = scenario.zone.zone().map_err(|error| error.to_string())?;
             let start = VirtAddr(number(&call.va));

@@ -1,6 +1,7 @@
-//! Every row of `tests/vectors/*.tsv` through the WASM plugins, and scans of every word in it.
+//! Every row of `tests/vectors/*.tsv` through the WASM plugins, and scans of every word in them.
 //!
-//! The native build of the plugin answers the same rows in its own crate's tests; here the module that users load must.
+//! The native build of a plugin answers the same rows in its own crate's tests; here the module that users load must, and
+//! so must the closed forms to which the verifier lifts it.
 
 #[path = "vectors/rows.rs"]
 mod rows;
@@ -14,13 +15,20 @@ use ptwalk::plugin;
 use ptwalk_abi::{Arch, Config, Extern, Geometry, GeometryError, Kconfig};
 use ptwalk_arm64::Arm64;
 use ptwalk_ppc::Ppc;
+use ptwalk_verifier::expr::Evaluator;
+use ptwalk_verifier::lift::{Module, NoOracle, lift};
+use ptwalk_x86::X86 as X86Cpu;
 use rows::Row;
+
+const ARM64: &str = include_str!("vectors/arm64.tsv");
+const PPC: &str = include_str!("vectors/ppc.tsv");
+const X86: &str = include_str!("vectors/x86.tsv");
 
 type Failure = Box<dyn std::error::Error>;
 
-fn native_geometry(config: Config, arch: &impl Arch) -> Result<Geometry, GeometryError> {
+fn native_geometry(cpu: &impl Arch, config: Config) -> Result<Geometry, GeometryError> {
     let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
-    Geometry::evaluate(page_shift, |helper, arg| Ok(arch.call(helper, [arg, 0])))
+    Geometry::evaluate(page_shift, |helper, arg| Ok(cpu.call(helper, [arg, 0])))
 }
 
 /// Every list of queries of a configuration: a walk's, and GUP's for reading and for writing.
@@ -41,16 +49,22 @@ fn wrong_rows(sandbox: &mut Sandbox, rows: &[Row<'_>]) -> Vec<String> {
 
 /// Records and scans of `words` by every query, in every engine; entries are scanned one by one as well, because a scan
 /// may end early.
-fn scans_agree(name: &str, geometry: &Geometry, config: &Config, words: &[u64]) -> Result<usize, Failure> {
+fn scans_agree<A: Arch + Copy + 'static>(
+    name: &str,
+    cpu: A,
+    config: &Config,
+    geometry: &Geometry,
+    words: &[u64],
+) -> Result<usize, Failure> {
     let mut count = 0;
     for queries in queries(geometry) {
-        let mut engines = support::engines(name, config, &queries)?;
+        let mut engines = support::engines_of(name, cpu, config, &queries)?;
         let table: Vec<u8> = words.iter().flat_map(|word| bytes_of(&queries, *word)).collect();
         for (depth, query) in queries.levels.iter().enumerate() {
             let slots = 8 << query.scan.layout.index_bits;
             let runs: Vec<&[u8]> = table.chunks(slots.min(4096)).chain(table.chunks(8)).collect();
             let mut answers: Vec<(String, Vec<Record>, Vec<Vec<u64>>)> = Vec::new();
-            for (name, engine) in &mut engines {
+            for (engine_name, engine) in &mut engines {
                 let records = words.iter().map(|word| engine.record(depth, *word)).collect::<Result<_, _>>()?;
                 let mut scans = Vec::new();
                 for bytes in &runs {
@@ -58,7 +72,7 @@ fn scans_agree(name: &str, geometry: &Geometry, config: &Config, words: &[u64]) 
                     engine.scan(depth, Run { bytes, first: 0 }, &mut kept)?;
                     scans.push(kept);
                 }
-                answers.push((name.clone(), records, scans));
+                answers.push((engine_name.clone(), records, scans));
             }
             let (last, expected_records, expected_scans) = answers.pop().ok_or("there are engines")?;
             for (name, records, scans) in answers {
@@ -87,19 +101,29 @@ fn bytes_of(queries: &Queries, word: u64) -> [u8; 8] {
     if queries.big_endian { word.to_be_bytes() } else { word.to_le_bytes() }
 }
 
-#[test]
-fn every_vector_of_arm64_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
-    every_vector_holds("arm64", include_str!("vectors/arm64.tsv"), Arm64)
+/// The rows that the closed forms of the module answer otherwise.
+fn wrong_forms(module: &Module<'_>, rows: &[Row<'_>]) -> Result<Vec<String>, Failure> {
+    let lifted = lift(module, &rows[0].config, &mut NoOracle).map_err(|finding| format!("{finding:?}"))?;
+    let mut wrong = Vec::new();
+    for row in rows {
+        // A generic stub is the host's own.
+        let Some(export) = lifted.helper(row.helper) else { continue };
+        let form = export.result.ok_or("a helper without a result")?;
+        let result = Evaluator::new(row.args.to_vec()).value(&lifted.arena, form);
+        if result != row.result {
+            wrong.push(format!("line {}: the closed form of {} says {result:#x}", row.line, row.helper));
+        }
+    }
+    Ok(wrong)
 }
 
-#[test]
-fn every_vector_of_ppc_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
-    every_vector_holds("ppc", include_str!("vectors/ppc.tsv"), Ppc)
-}
-
-/// Runs the rows of `vectors` through the plugin called `name`, and beside it the native build, `arch`.
-fn every_vector_holds<A: Arch>(name: &str, vectors: &str, arch: fn(Config) -> A) -> Result<(), Failure> {
-    let rows = rows::parse(vectors)?;
+/// Every row of `text` and every word in it; returns the configurations without a geometry.
+fn module_agrees<A: Arch + Copy + 'static>(
+    name: &str,
+    text: &str,
+    cpu: fn(Config) -> A,
+) -> Result<(usize, Vec<String>), Failure> {
+    let rows = rows::parse(text)?;
     assert!(rows.len() > 900, "{} rows", rows.len());
     let words: BTreeSet<u64> = rows.iter().flat_map(|row| row.args).chain([u64::MAX, 1 << 63]).collect();
     let words: Vec<u64> = words.into_iter().collect();
@@ -108,13 +132,15 @@ fn every_vector_holds<A: Arch>(name: &str, vectors: &str, arch: fn(Config) -> A)
         by_config.entry(row.config_text).or_default().push(*row);
     }
     let plugin = plugin::load(name)?;
+    let module = Module::decode(plugin.bytes()).map_err(|error| format!("{error:?}"))?;
     let (mut wrong, mut checked, mut scanned, mut without_geometry) = (Vec::new(), 0, 0, Vec::new());
     for (text, rows) in &by_config {
         let config = rows[0].config;
-        let geometry = native_geometry(config, &arch(config));
+        let geometry = native_geometry(&cpu(config), config);
         let compiled = Compiled::unverified(plugin.clone(), &config, Queries::none())?;
         let mut sandbox = compiled.instantiate(Mode::PerCall)?;
         wrong.extend(wrong_rows(&mut sandbox, rows));
+        wrong.extend(wrong_forms(&module, rows)?);
         checked += rows.len();
         let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
         let asked =
@@ -122,20 +148,42 @@ fn every_vector_holds<A: Arch>(name: &str, vectors: &str, arch: fn(Config) -> A)
         match (geometry, asked) {
             (Ok(native), Ok(asked)) => {
                 assert_eq!(native, asked, "{text}");
-                scanned += scans_agree(name, &native, &config, &words).map_err(|error| format!("{text}: {error}"))?;
+                let agree = scans_agree(name, cpu(config), &config, &native, &words);
+                scanned += agree.map_err(|error| format!("{text}: {error}"))?;
             }
-            (Err(native), Err(Answer::Geometry(asked))) if native == asked => without_geometry.push(*text),
+            (Err(native), Err(Answer::Geometry(asked))) if native == asked => without_geometry.push((*text).to_owned()),
             other => return Err(format!("{text}: {other:?}").into()),
         }
     }
     assert!(wrong.is_empty(), "{} rows fail:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(checked, rows.len());
-    // The rows about configurations that the architecture does not have.
-    assert!(without_geometry.len() * 10 <= by_config.len(), "{without_geometry:?}");
     let configs = by_config.len();
     println!(
-        "{name}: {checked} rows under {configs} configurations, {scanned} scanned words; no geometry: {without_geometry:?}"
+        "{name}: {checked} rows under {configs} configurations, {scanned} scanned words; no geometry: \
+         {without_geometry:?}"
     );
+    Ok((configs, without_geometry))
+}
+
+#[test]
+fn every_arm64_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
+    let (configs, without_geometry) = module_agrees("arm64", ARM64, Arm64)?;
+    // The rows about configurations that arm64 does not have.
+    assert!(without_geometry.len() * 10 <= configs, "{without_geometry:?}");
+    Ok(())
+}
+
+#[test]
+fn every_ppc_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
+    let (_, without_geometry) = module_agrees("ppc", PPC, Ppc)?;
+    assert!(without_geometry.is_empty(), "{without_geometry:?}");
+    Ok(())
+}
+
+#[test]
+fn every_x86_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
+    let (_, without_geometry) = module_agrees("x86", X86, X86Cpu)?;
+    assert_eq!(without_geometry, ["PGTABLE_LEVELS=2", "PGTABLE_LEVELS=3"]);
     Ok(())
 }
 

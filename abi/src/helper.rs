@@ -31,6 +31,8 @@ macro_rules! helper_list {
             predicate pud_leaf Pud Leaf = Zero;
             predicate p4d_leaf P4d Leaf = Zero;
             predicate pgd_leaf Pgd Leaf = Zero;
+            predicate pmd_large Pmd Large = Undefined;
+            predicate pud_large Pud Large = Undefined;
             predicate pmd_table Pmd Table = Undefined;
             predicate pud_table Pud Table = Undefined;
             predicate pmd_sect Pmd Sect = Undefined;
@@ -61,9 +63,6 @@ macro_rules! helper_list {
             predicate pte_savedwrite Pte Savedwrite = Undefined;
             predicate pmd_savedwrite Pmd Savedwrite = Undefined;
             predicate pte_read Pte Read = Undefined;
-            predicate pte_exec Pte Exec = Undefined;
-            predicate pte_soft_dirty Pte SoftDirty = Zero;
-            predicate pmd_soft_dirty Pmd SoftDirty = Zero;
             predicate pte_young Pte Young = Undefined;
             predicate pmd_young Pmd Young = Undefined;
             predicate pud_young Pud Young = Undefined;
@@ -75,6 +74,12 @@ macro_rules! helper_list {
             predicate pmd_cont Pmd Cont = Undefined;
             predicate pte_user Pte User = Undefined;
             predicate pte_user_exec Pte UserExec = Undefined;
+            predicate pte_exec Pte Exec = Undefined;
+            predicate pte_soft_dirty Pte SoftDirty = Zero;
+            predicate pmd_soft_dirty Pmd SoftDirty = Zero;
+            predicate pud_soft_dirty Pud SoftDirty = Zero;
+            predicate pte_swp_soft_dirty Pte SwpSoftDirty = Zero;
+            predicate pmd_swp_soft_dirty Pmd SwpSoftDirty = Zero;
             access pte_access_permitted Pte AccessPermitted = PresentAndWrite;
             access pmd_access_permitted Pmd AccessPermitted = PresentAndWrite;
             access pud_access_permitted Pud AccessPermitted = PresentAndWrite;
@@ -107,17 +112,22 @@ macro_rules! helper_list {
             reader untagged_addr Pgd UntaggedAddr = Identity;
             maker pte_mkwrite Pte Mkwrite = Undefined;
             maker pmd_mkwrite Pmd Mkwrite = Undefined;
+            maker pud_mkwrite Pud Mkwrite = Undefined;
             maker pte_wrprotect Pte Wrprotect = Undefined;
             maker pmd_wrprotect Pmd Wrprotect = Undefined;
+            maker pud_wrprotect Pud Wrprotect = Undefined;
             maker pte_mkclean Pte Mkclean = Undefined;
             maker pmd_mkclean Pmd Mkclean = Undefined;
+            maker pud_mkclean Pud Mkclean = Undefined;
             maker pte_mkdirty Pte Mkdirty = Undefined;
             maker pmd_mkdirty Pmd Mkdirty = Undefined;
+            maker pud_mkdirty Pud Mkdirty = Undefined;
             maker pte_mkyoung Pte Mkyoung = Undefined;
             maker pmd_mkyoung Pmd Mkyoung = Undefined;
             maker pud_mkyoung Pud Mkyoung = Undefined;
             maker pte_mkold Pte Mkold = Undefined;
             maker pmd_mkold Pmd Mkold = Undefined;
+            maker pud_mkold Pud Mkold = Undefined;
             maker pte_mkspecial Pte Mkspecial = Undefined;
             maker pmd_mkspecial Pmd Mkspecial = Undefined;
             maker pud_mkspecial Pud Mkspecial = Undefined;
@@ -133,19 +143,27 @@ macro_rules! helper_list {
             maker pte_mkpresent Pte Mkpresent = Undefined;
             maker pte_mkinvalid Pte Mkinvalid = Undefined;
             maker pmd_mkinvalid Pmd Mkinvalid = Undefined;
+            maker pud_mkinvalid Pud Mkinvalid = Undefined;
             maker pmd_mknotpresent Pmd Mknotpresent = Undefined;
             maker pte_mk_savedwrite Pte MkSavedwrite = Undefined;
             maker pmd_mk_savedwrite Pmd MkSavedwrite = Undefined;
             maker pte_clear_savedwrite Pte ClearSavedwrite = Undefined;
             maker pmd_clear_savedwrite Pmd ClearSavedwrite = Undefined;
-            maker pte_mksoft_dirty Pte MksoftDirty = Undefined;
-            maker pmd_mksoft_dirty Pmd MksoftDirty = Undefined;
-            maker pte_clear_soft_dirty Pte ClearSoftDirty = Undefined;
-            maker pmd_clear_soft_dirty Pmd ClearSoftDirty = Undefined;
             maker pte_mkpte Pte Mkpte = Undefined;
             maker pte_mkuser Pte Mkuser = Undefined;
             maker pte_mkprivileged Pte Mkprivileged = Undefined;
             maker pte_mkexec Pte Mkexec = Undefined;
+            maker pud_mknotpresent Pud Mknotpresent = Undefined;
+            maker pte_mksoft_dirty Pte MksoftDirty = Identity;
+            maker pmd_mksoft_dirty Pmd MksoftDirty = Identity;
+            maker pud_mksoft_dirty Pud MksoftDirty = Identity;
+            maker pte_clear_soft_dirty Pte ClearSoftDirty = Identity;
+            maker pmd_clear_soft_dirty Pmd ClearSoftDirty = Identity;
+            maker pud_clear_soft_dirty Pud ClearSoftDirty = Identity;
+            maker pte_swp_mksoft_dirty Pte SwpMksoftDirty = Identity;
+            maker pmd_swp_mksoft_dirty Pmd SwpMksoftDirty = Identity;
+            maker pte_swp_clear_soft_dirty Pte SwpClearSoftDirty = Identity;
+            maker pmd_swp_clear_soft_dirty Pmd SwpClearSoftDirty = Identity;
             combine pte_modify Pte Modify = Undefined;
             combine pmd_modify Pmd Modify = Undefined;
             combine pfn_pte Pte FromPfn = Undefined;
@@ -275,6 +293,8 @@ define_ops! {
     Bad,
     /// The entry maps memory at this level.
     Leaf,
+    /// A leaf by its size bit, whatever the kernel is configured for (x86_64, before v6.10).
+    Large,
     /// The entry is a table descriptor by its type bits (arm64).
     Table,
     /// The entry is a block descriptor by its type bits (arm64).
@@ -301,14 +321,10 @@ define_ops! {
     Savedwrite,
     /// Readable in the kernel's sense.
     Read,
-    /// Executable in the kernel's sense.
-    Exec,
     /// Accessed since it was last made old.
     Young,
     /// Written since it was last made clean.
     Dirty,
-    /// Written since it was last made soft-clean, which user mode may ask for.
-    SoftDirty,
     /// Written, by the hardware's own record.
     HwDirty,
     /// One of a contiguous run that shares a TLB entry.
@@ -317,6 +333,12 @@ define_ops! {
     User,
     /// User mode may execute.
     UserExec,
+    /// Not marked as never to be executed.
+    Exec,
+    /// Written since the soft-dirty mark was last cleared (CONFIG_MEM_SOFT_DIRTY).
+    SoftDirty,
+    /// The soft-dirty mark of a swap entry.
+    SwpSoftDirty,
     /// GUP-fast may take the page: for reading, or (second argument not 0) for writing.
     AccessPermitted,
     /// Two entries are equal but for what the hardware may change.
@@ -373,16 +395,12 @@ define_ops! {
     Mkpresent,
     /// Make invalid to the hardware and keep it present to the kernel.
     Mkinvalid,
-    /// Clear the valid bit and nothing else (before v5.10).
+    /// Make invalid to the hardware, by the name of before v5.10.
     Mknotpresent,
     /// Make writable again once it is no longer PROT_NONE.
     MkSavedwrite,
     /// Forget that it is to be writable again.
     ClearSavedwrite,
-    /// Make soft-dirty.
-    MksoftDirty,
-    /// Make soft-clean.
-    ClearSoftDirty,
     /// Set the marker of a leaf (ppc64).
     Mkpte,
     /// Make user mode's.
@@ -391,6 +409,14 @@ define_ops! {
     Mkprivileged,
     /// Make executable.
     Mkexec,
+    /// Set the soft-dirty mark.
+    MksoftDirty,
+    /// Clear the soft-dirty mark.
+    ClearSoftDirty,
+    /// Set the soft-dirty mark of a swap entry.
+    SwpMksoftDirty,
+    /// Clear the soft-dirty mark of a swap entry.
+    SwpClearSoftDirty,
     /// The entry with the protection of the second argument.
     Modify,
     /// An entry from a frame number and a protection.

@@ -12,10 +12,11 @@
 //!
 //! A bit is one thing on one architecture and another on the next, so preconditions are stated in helpers:
 //! `!pXd_none(…)` keeps x86_64's inverted frames out (a word that is all zero has none to invert), `pXd_leaf` the
-//! ppc64 words whose leaf marker `mkdevmap` sets. `exports(pmd_sect)` says that an architecture tells blocks from
-//! tables by descriptor type, as arm64 does; `exports(is_hugepd)`, that it has directories of huge pages, as ppc64 does.
-//! `has_transparent_hugepage()` is 0 where the MMU of the day has no huge pages (ppc64, hash, 4K): the kernel skips its
-//! own tests there.
+//! ppc64 words whose leaf marker `mkdevmap` sets and the x86_64 words whose frame is as wide as a page's. That a
+//! protection has no address bits is said by `prot & pfn_pXd(…, 0) == 0`: x86_64 inverts those of one that is not
+//! present. `exports(pmd_sect)` says that an architecture tells blocks from tables by descriptor type, as arm64 does;
+//! `exports(is_hugepd)`, that it has directories of huge pages, as ppc64 does. `has_transparent_hugepage()` is 0 where the
+//! MMU of the day has no huge pages (ppc64, hash, 4K): the kernel skips its own tests there.
 
 mod entries;
 mod kept;
@@ -36,6 +37,7 @@ pub struct Law {
 }
 
 const PTE_BASIC: &str = "mm/debug_vm_pgtable.c: pte_basic_tests, pmd_basic_tests (v5.10)";
+const PUD_BASIC: &str = "mm/debug_vm_pgtable.c: pud_basic_tests (v5.10)";
 const RST: &str = "Documentation/mm/arch_pgtable_helpers.rst (v6.14)";
 const GENERIC_MM: &str = "include/linux/mm.h, include/asm-generic/pgtable.h (v5.3)";
 const DERIVED: &str = "derived";

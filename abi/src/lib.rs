@@ -22,6 +22,7 @@ mod kconfig;
 mod laws;
 mod level;
 mod perms;
+mod pfn_t;
 
 pub use addr::{Pfn, PhysAddr, VirtAddr, all, any, bits};
 pub use arch::Arch;
@@ -32,6 +33,7 @@ pub use kconfig::{Config, Extern, KVersion, Kconfig};
 pub use laws::{LAWS, Law};
 pub use level::Level;
 pub use perms::MmuPerms;
+pub use pfn_t::PfnT;
 
 /// Version of this contract. A plugin states it by exporting a function of the name [`ABI_MARKER`].
 pub const ABI_VERSION: u32 = 1;

@@ -4,6 +4,7 @@
 //! an [`engine`], which answers what entries mean; [`walk`] descends the tables of the image with those answers, and
 //! [`gup`] models the kernel's `get_user_pages_fast` over the same descent.
 
+pub mod audit;
 pub mod engine;
 pub mod extract;
 pub mod gup;

@@ -31,6 +31,7 @@ pub struct Embedded {
 pub const EMBEDDED: &[Embedded] = &[
     Embedded { name: "arm64", wasm: include_bytes!("../../walker-plugins/prebuilt/arm64.wasm") },
     Embedded { name: "ppc", wasm: include_bytes!("../../walker-plugins/prebuilt/ppc.wasm") },
+    Embedded { name: "x86", wasm: include_bytes!("../../walker-plugins/prebuilt/x86.wasm") },
 ];
 
 /// Why a plugin cannot be loaded.

@@ -11,6 +11,7 @@
 //! to its physical address; symbols are absolute.
 
 mod ppc;
+mod x86;
 
 use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
 
@@ -39,6 +40,8 @@ pub struct CandidateRoot {
     pub name: &'static str,
     /// How its address was found.
     pub evidence: String,
+    /// Whether the image holds the table. A core of one address space's tables may lack the kernel's.
+    pub held: bool,
 }
 
 /// Something that the image does not tell, and what supplies it.
@@ -66,39 +69,37 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Reads what `image` says about itself. Looks at headers and notes only.
+    /// Reads what `image` says about itself: headers and notes, and of x86 the two pages that a root may be one of.
     pub fn new(image: &Image) -> Probe {
         if let Some(info) = image.tables() {
             return Probe::of_tables(image, info);
         }
         let mut probe = Probe { arch: arch(image), ..Probe::default() };
-        match &probe.arch {
-            None => probe.unknown("architecture", "--plugin"),
-            Some((arch @ "x86_64", _)) => {
-                let what = format!("page-table format: no {arch} plugin is embedded");
-                probe.unknown(&what, "--plugin FILE");
-            }
-            Some(_) => {}
+        if probe.arch.is_none() {
+            probe.unknown("architecture", "--plugin");
         }
         if image.byte_order() == Some(ByteOrder::Big) {
             probe.find(Extern::CPU_BIG_ENDIAN, 1, "ELF EI_DATA".to_owned());
         }
         match image.vmcoreinfo() {
-            Some(info) => probe.vmcoreinfo(info),
-            None => {
-                probe.unknown("kernel version (no VMCOREINFO note)", "--kernel");
-                if matches!(probe.arch, Some(("ppc", _))) {
-                    probe.unknown("page size, 4K assumed (no VMCOREINFO note)", "--config PAGE_SHIFT=16");
-                    probe.ppc_mmu_unknown("no VMCOREINFO note");
-                } else {
-                    probe.unknown("page size, VA and PA bits (no VMCOREINFO note)", "--config");
-                }
+            Some(info) => probe.vmcoreinfo(image, info),
+            None => probe.unknown("kernel version (no VMCOREINFO note)", "--kernel"),
+        }
+        match probe.arch {
+            Some(("x86", _)) => probe.x86(image),
+            _ if image.vmcoreinfo().is_some() => {}
+            Some(("ppc", _)) => {
+                probe.unknown("page size, 4K assumed (no VMCOREINFO note)", "--config PAGE_SHIFT=16");
+                probe.ppc_mmu_unknown("no VMCOREINFO note");
+            }
+            _ => {
+                probe.unknown("page size, VA and PA bits (no VMCOREINFO note)", "--config");
             }
         }
         if probe.roots.is_empty() {
             probe.unknown("root table of the kernel", "--root PA --half upper");
         }
-        probe.unknown("root tables of user address spaces", "--root PA");
+        probe.unknown("root tables of user address spaces that no CPU was running", "--root PA");
         probe
     }
 
@@ -116,7 +117,10 @@ impl Probe {
         // What the kernel said as well, for the sake of its names: the header has the last word.
         let mut said = Probe { arch: probe.arch.clone(), ..Probe::default() };
         if let Some(info) = image.vmcoreinfo() {
-            said.vmcoreinfo(info);
+            said.vmcoreinfo(image, info);
+        }
+        if let Some(("x86", _)) = said.arch {
+            said.x86(image);
         }
         for (key, value) in &info.settings {
             probe.find(*key, *value, evidence());
@@ -124,7 +128,7 @@ impl Probe {
         for (pa, half) in &info.roots {
             let root = Root { pa: *pa, half: *half };
             let name = said.roots.iter().find(|candidate| candidate.root == root).map_or("unnamed", |found| found.name);
-            probe.roots.push(CandidateRoot { root, name, evidence: evidence() });
+            probe.roots.push(CandidateRoot { root, name, evidence: evidence(), held: holds(image, *pa) });
         }
         probe.release = said.release;
         if probe.roots.is_empty() {
@@ -136,6 +140,12 @@ impl Probe {
     /// The configuration that the findings give, over the defaults.
     pub fn config(&self) -> Config {
         self.findings.iter().fold(Config::DEFAULT, |config, finding| config.with(finding.key, finding.value))
+    }
+
+    /// The roots to walk where nobody names one: those that the image holds, or all where it holds none.
+    pub fn usable_roots(&self) -> Vec<Root> {
+        let any_held = self.roots.iter().any(|candidate| candidate.held);
+        self.roots.iter().filter(|candidate| candidate.held || !any_held).map(|candidate| candidate.root).collect()
     }
 
     fn unknown(&mut self, what: &str, flag: &str) {
@@ -150,7 +160,7 @@ impl Probe {
         }
     }
 
-    fn vmcoreinfo(&mut self, info: &VmcoreInfo) {
+    fn vmcoreinfo(&mut self, image: &Image, info: &VmcoreInfo) {
         match info.osrelease() {
             Some(release) => {
                 self.release = Some(release.to_owned());
@@ -171,13 +181,13 @@ impl Probe {
             None => self.unknown("page size (VMCOREINFO has no PAGESIZE)", "--config PAGE_SHIFT=…"),
         }
         match self.arch {
-            Some(("arm64", _)) => self.arm64(info),
+            Some(("arm64", _)) => self.arm64(image, info),
             Some(("ppc", _)) => self.ppc(info),
             _ => {}
         }
     }
 
-    fn arm64(&mut self, info: &VmcoreInfo) {
+    fn arm64(&mut self, image: &Image, info: &VmcoreInfo) {
         let configured = info.number("VA_BITS").and_then(|bits| i32::try_from(bits).ok());
         let in_use = info.number("TCR_EL1_T1SZ").and_then(|t1sz| i32::try_from(64 - t1sz).ok());
         match (in_use, configured) {
@@ -195,7 +205,7 @@ impl Probe {
             let pa = PhysAddr(va.0.wrapping_sub(voffset));
             let evidence = format!("SYMBOL(swapper_pg_dir)={va:#x} less NUMBER(kimage_voffset)={voffset:#x}");
             let root = Root { pa, half: Half::Upper };
-            self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence });
+            self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence, held: holds(image, pa) });
         }
     }
 
@@ -217,10 +227,15 @@ impl Probe {
     }
 }
 
+/// Whether the image holds the beginning of a table.
+fn holds(image: &Image, table: PhysAddr) -> bool {
+    image.word(table).is_some()
+}
+
 fn arch(image: &Image) -> Option<(&'static str, String)> {
     let name = match image.machine()? {
         Machine::Aarch64 => "arm64",
-        Machine::X86_64 => "x86_64",
+        Machine::X86_64 => "x86",
         Machine::Ppc64 => "ppc",
         Machine::Other(_) => return None,
     };

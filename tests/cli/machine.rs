@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::image::{
     BAD, BLOCK, CYCLE, DEVICE, Files, HOLE, KERNEL_PAGE, NOWHERE, OUTSIDE, PAGE, PROTNONE, ROOT, SWAPPED,
 };
+use crate::support::core::{ByteOrder, CoreBuilder};
 use crate::{ptwalk, ptwalk_with};
 
 const ATTRS: [&str; 9] = ["write", "user", "exec", "young", "dirty", "special", "devmap", "protnone", "cont"];
@@ -363,10 +364,18 @@ fn probe_finds_the_kernel_root_and_walk_uses_it() {
     let files = Files::new();
     let image = files.kernel();
     let document = ptwalk(&["probe", &image, "--json"]).exits(0).document();
-    let fields =
-        [("schema", Text), ("arch", Text), ("release", Text), ("config", List), ("roots", List), ("unknown", List)];
+    let fields = [
+        ("schema", Text),
+        ("arch", Text),
+        ("release", Text),
+        ("config", List),
+        ("roots", List),
+        ("unknown", List),
+        ("doubts", List),
+    ];
     has_exactly(&document, &fields);
-    has_exactly(&document["roots"][0], &[("pa", Hex), ("half", Text), ("name", Text), ("evidence", Text)]);
+    let fields = [("pa", Hex), ("half", Text), ("name", Text), ("evidence", Text), ("held", Bool)];
+    has_exactly(&document["roots"][0], &fields);
     assert_eq!((&document["roots"][0]["pa"], &document["roots"][0]["half"]), (&"0x10000".into(), &"upper".into()));
     for finding in list(&document["config"]) {
         has_exactly(finding, &[("key", Text), ("value", Count), ("shown", Text), ("evidence", Text)]);
@@ -381,6 +390,37 @@ fn probe_finds_the_kernel_root_and_walk_uses_it() {
     let quiet = ptwalk(&["walk", &image, KERNEL_PAGE, "-q"]).exits(0);
     assert_eq!((quiet.out, quiet.err.as_str()), (walk.out, ""));
     ptwalk(&["walk", &image, KERNEL_PAGE, "-v"]).exits(0).says(&["PAGE_SHIFT=12,VA_BITS=48", "does not say: root"]);
+}
+
+#[test]
+fn entries_and_releases_of_another_kernel_version_are_told() {
+    let files = Files::new();
+    // One address space of x86_64, tables at 0x1000 to 0x4000, with a page that v6.6 has saved as dirty and read-only.
+    let mut tables = vec![0; 0x4000];
+    let words = [(0, 0x2067), (0x1000, 0x3067), (0x2000, 0x4067), (0x3000, 0x9000 | 1 << 58 | 0x25)];
+    for (at, word) in words {
+        tables[at..at + 8].copy_from_slice(&u64::to_le_bytes(word));
+    }
+    let mut cpu = vec![0; 440];
+    for (at, value) in [(0, 1), (152, 0x33), (392, 0x8000_0000), (416, 0x1000)] {
+        cpu[at..at + 8].copy_from_slice(&u64::to_le_bytes(value));
+    }
+    const X86_64: u16 = 62;
+    let core = CoreBuilder::new(ByteOrder::Little, X86_64).load(0x1000, &tables).note("QEMU", 0, &cpu);
+    let silent = files.write("silent.elf", &core.build());
+    let probe = ptwalk(&["probe", &silent]).exits(0);
+    assert!(probe.out.contains("doubt: 1 ptes are device memory but not special, the first 0x0400000000009025"));
+    let document = ptwalk(&["probe", &silent, "--json"]).exits(0).document();
+    assert_eq!(list(&document["doubts"]).len(), 1);
+
+    let core = CoreBuilder::new(ByteOrder::Little, X86_64).load(0x1000, &tables).note("QEMU", 0, &cpu);
+    let core = core.note("VMCOREINFO", 0, b"OSRELEASE=6.8.0-45-generic\nPAGESIZE=4096\nNUMBER(pgtable_l5_enabled)=0\n");
+    let told = files.write("told.elf", &core.build());
+    assert!(!ptwalk(&["probe", &told]).exits(0).out.contains("doubt"));
+    ptwalk(&["census", &told, "--kernel", "5.3"])
+        .exits(0)
+        .says(&["kernel 5.3 is asked for", "OSRELEASE=6.8.0-45-generic"]);
+    assert!(ptwalk(&["census", &told, "--kernel", "6.8"]).exits(0).err.lines().all(|line| !line.contains("asked for")));
 }
 
 #[test]

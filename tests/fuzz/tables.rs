@@ -289,7 +289,7 @@ fn shape(random: &mut Random) -> Result<(Config, Geometry), Failure> {
 fn walks_are_the_same_in_every_engine() {
     rounds("walks", |random| {
         let (config, geometry) = shape(random)?;
-        let mut engines = engines("arm64", &config, &Queries::walk(&geometry, &Wanted::ALL))?;
+        let mut engines = engines(&config, &Queries::walk(&geometry, &Wanted::ALL))?;
         let mut events = 0;
         for _ in 0..IMAGES_PER_CONFIG {
             let space = space(random, &config, &geometry)?;
@@ -317,7 +317,7 @@ fn gup_is_the_same_in_every_engine() {
     rounds("gup", |random| {
         let (config, geometry) = shape(random)?;
         let flags = FollFlags { write: random.one_in(2), longterm: random.one_in(4) };
-        let mut engines = engines("arm64", &config, &Queries::gup(&geometry, flags.write))?;
+        let mut engines = engines(&config, &Queries::gup(&geometry, flags.write))?;
         let mut walker = Native::new(Arm64(config), Queries::walk(&geometry, &Wanted::ALL));
         let mut pages = 0;
         for _ in 0..IMAGES_PER_CONFIG {

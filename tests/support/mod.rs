@@ -15,7 +15,6 @@ use ptwalk::engine::{Engine, EngineError, Failed, Fused, Queries, Record, Run};
 use ptwalk::plugin::{self, LoadError};
 use ptwalk_abi::{Arch, Config, Helper};
 use ptwalk_arm64::Arm64;
-use ptwalk_ppc::Ppc;
 use ptwalk_verifier::verify::VerifiedPlugin;
 
 /// An engine with the name that failures call it by.
@@ -26,20 +25,22 @@ pub fn arm64(config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {
     plugin::admit("arm64", &plugin::load("arm64")?, config)
 }
 
-/// The plugin called `name` compiled in, as an engine.
-fn native(name: &str, config: Config, queries: Queries) -> Box<dyn Engine> {
-    match name {
-        "arm64" => Box::new(Native::new(Arm64(config), queries)),
-        "ppc" => Box::new(Native::new(Ppc(config), queries)),
-        _ => panic!("no plugin {name} is compiled in"),
-    }
+/// Every engine that can answer for arm64 under a configuration.
+pub fn engines(config: &Config, queries: &Queries) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    engines_of("arm64", Arm64(*config), config, queries)
 }
 
 /// Every engine that can answer for an embedded plugin under a configuration: fused with each kernel that this processor
 /// has, where the plugin is verified for it; the sandbox, batched and per call; the plugin crate compiled in.
-pub fn engines(name: &str, config: &Config, queries: &Queries) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+pub fn engines_of<A: Arch + 'static>(
+    name: &str,
+    native: A,
+    config: &Config,
+    queries: &Queries,
+) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    let plugin = plugin::load(name)?;
     let mut engines: Vec<Named> = Vec::new();
-    match plugin::admit(name, &plugin::load(name)?, config) {
+    match plugin::admit(name, &plugin, config) {
         Ok(verified) => {
             let vector = [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available());
             for kernels in vector.map(Kernels::Only).chain([Kernels::Scalar]) {
@@ -50,11 +51,11 @@ pub fn engines(name: &str, config: &Config, queries: &Queries) -> Result<Vec<Nam
         Err(LoadError::Refused { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let compiled = Compiled::unverified(plugin::load(name)?, config, queries.clone())?;
+    let compiled = Compiled::unverified(plugin, config, queries.clone())?;
     for mode in [Mode::Batched, Mode::PerCall] {
         engines.push((format!("sandbox {mode:?}"), Box::new(compiled.instantiate(mode)?)));
     }
-    engines.push(("native".to_owned(), native(name, *config, queries.clone())));
+    engines.push(("native".to_owned(), Box::new(Native::new(native, queries.clone()))));
     Ok(engines)
 }
 
@@ -105,8 +106,6 @@ impl<A: Arch> Engine for Native<A> {
 
 /// `EM_AARCH64`.
 pub const AARCH64: u16 = 183;
-/// `EM_PPC64`.
-pub const PPC64: u16 = 21;
 
 /// Physical memory as words; what is between them is zero.
 #[derive(Clone, Default)]
@@ -123,43 +122,29 @@ impl Memory {
 
     /// An arm64 core that holds exactly the pages stored to.
     pub(crate) fn core(&self, order: core::ByteOrder, page_bytes: u64) -> core::CoreBuilder {
-        self.load_into(core::CoreBuilder::new(order, AARCH64), order, page_bytes)
-    }
-
-    /// `core` with exactly the pages stored to, their words in `order`.
-    pub(crate) fn load_into(
-        &self,
-        core: core::CoreBuilder,
-        order: core::ByteOrder,
-        page_bytes: u64,
-    ) -> core::CoreBuilder {
         let mut pages: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
         for (pa, word) in &self.words {
             let page = pages.entry(pa & !(page_bytes - 1)).or_insert_with(|| vec![0; small(page_bytes)]);
             let at = small(pa & (page_bytes - 1));
-            page[at..at + 8].copy_from_slice(&stored(*word, order));
+            page[at..at + 8].copy_from_slice(&match order {
+                core::ByteOrder::Little => word.to_le_bytes(),
+                core::ByteOrder::Big => word.to_be_bytes(),
+            });
         }
+        let core = core::CoreBuilder::new(order, AARCH64);
         pages.iter().fold(core, |core, (pa, bytes)| core.load(*pa, bytes))
     }
 
     /// The bytes from the first page stored to, to the end of the last, and the address of the first.
-    pub(crate) fn bytes(&self, order: core::ByteOrder, page_bytes: u64) -> (u64, Vec<u8>) {
+    pub fn bytes(&self, page_bytes: u64) -> (u64, Vec<u8>) {
         let first = self.words.keys().next().map_or(0, |pa| pa & !(page_bytes - 1));
         let end = self.words.keys().next_back().map_or(first, |pa| (pa | (page_bytes - 1)) + 1);
         let mut bytes = vec![0; usize::try_from(end - first).expect("test memory is small")];
         for (pa, word) in &self.words {
             let at = usize::try_from(pa - first).expect("test memory is small");
-            bytes[at..at + 8].copy_from_slice(&stored(*word, order));
+            bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
         }
         (first, bytes)
-    }
-}
-
-/// A word as memory holds it.
-fn stored(word: u64, order: core::ByteOrder) -> [u8; 8] {
-    match order {
-        core::ByteOrder::Little => word.to_le_bytes(),
-        core::ByteOrder::Big => word.to_be_bytes(),
     }
 }
 

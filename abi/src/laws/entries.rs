@@ -28,7 +28,7 @@ pub(super) const BUILT: &[Law] = &[
         "modify_sets_user",
         DERIVED,
         "a pte is user mode's to read and execute as its new protection says",
-        "for MEANING in user, user_exec: forall x: u64, prot: u64.
+        "for MEANING in user, user_exec, exec: forall x: u64, prot: u64.
          pte_MEANING(pte_modify(x, prot)) == pte_MEANING(prot)",
     ),
     law(
@@ -40,24 +40,30 @@ pub(super) const BUILT: &[Law] = &[
     law(
         "pfn_round_trip",
         DERIVED,
-        "a pte made of a frame and a protection has that frame",
-        "forall pfn: u64, prot: u64 where pfn < 1 << (PA_BITS - PAGE_SHIFT) && pte_pfn(prot) == 0 && !pte_none(prot).
-         pte_pfn(pfn_pte(pfn, prot)) == pfn",
+        "a pte made of a frame and a protection has that frame, unless the protection has address bits",
+        "forall pfn: u64, prot: u64 where pfn < 1 << (PA_BITS - PAGE_SHIFT)
+         && prot & pfn_pte((1 << (PA_BITS - PAGE_SHIFT)) - 1, 0) == 0 && pte_pfn(pfn_pte(0, prot)) == 0
+         && !pte_none(prot). pte_pfn(pfn_pte(pfn, prot)) == pfn when SME_C_BIT == 0 || SME_C_BIT >= PA_BITS",
     ),
     law(
         "pmd_pfn_round_trip",
         DERIVED,
         "a pmd made of an aligned frame and a protection has that frame",
-        "forall pfn: u64, prot: u64 where pfn < 1 << (PA_BITS - PAGE_SHIFT) && pmd_pfn(prot) == 0 && !pmd_none(prot)
-         && pfn & ((1 << (PMD_SHIFT() - PAGE_SHIFT)) - 1) == 0. pmd_pfn(pfn_pmd(pfn, pmd_mkhuge(prot))) == pfn",
+        "forall pfn: u64, prot: u64 where pfn < 1 << (PA_BITS - PAGE_SHIFT)
+         && prot & pfn_pmd((1 << (PA_BITS - PAGE_SHIFT)) - (1 << (PMD_SHIFT() - PAGE_SHIFT)), 0) == 0
+         && pmd_pfn(pfn_pmd(0, pmd_mkhuge(prot))) == 0 && !pmd_none(prot)
+         && pfn & ((1 << (PMD_SHIFT() - PAGE_SHIFT)) - 1) == 0. pmd_pfn(pfn_pmd(pfn, pmd_mkhuge(prot))) == pfn
+         when SME_C_BIT == 0 || SME_C_BIT >= PA_BITS",
     ),
     law(
         "pud_pfn_round_trip",
         DERIVED,
         "a pud made of an aligned frame and a protection has that frame",
-        "forall pfn: u64, prot: u64 where pfn < 1 << (PA_BITS - PAGE_SHIFT) && pud_pfn(prot) == 0 && !pud_none(prot)
+        "forall pfn: u64, prot: u64 where pfn < 1 << (PA_BITS - PAGE_SHIFT)
+         && prot & pfn_pud((1 << (PA_BITS - PAGE_SHIFT)) - (1 << (PUD_SHIFT() - PAGE_SHIFT)), 0) == 0
+         && pud_pfn(pfn_pud(0, pud_mkhuge(prot))) == 0 && !pud_none(prot)
          && pfn & ((1 << (PUD_SHIFT() - PAGE_SHIFT)) - 1) == 0. pud_pfn(pfn_pud(pfn, pud_mkhuge(prot))) == pfn
-         when PGTABLE_LEVELS > 2",
+         when PGTABLE_LEVELS > 2 && (SME_C_BIT == 0 || SME_C_BIT >= PA_BITS)",
     ),
     law(
         "protnone_from_protection",
@@ -123,14 +129,15 @@ pub(super) const PREDICATES: &[Law] = &[
         "same_frame",
         DERIVED,
         "entries that are the same map the same frame",
-        "for pXd in pte, pmd: forall x: u64, y: u64. pXd_same(x, y) => pXd_pfn(x) == pXd_pfn(y)",
+        "for pXd in pte, pmd: forall x: u64, y: u64. pXd_same(x, y) => pXd_pfn(x) == pXd_pfn(y)
+         when exports(pXd_same)",
     ),
     law(
         "same_marks",
         DERIVED,
         "entries that are the same are alike in these meanings",
         "for pXd in pte, pmd: for MEANING in present, young, special, devmap, protnone: forall x: u64, y: u64.
-         pXd_same(x, y) => pXd_MEANING(x) == pXd_MEANING(y)",
+         pXd_same(x, y) => pXd_MEANING(x) == pXd_MEANING(y) when exports(pXd_same)",
     ),
     law(
         "protnone_is_present",
@@ -163,7 +170,7 @@ pub(super) const PREDICATES: &[Law] = &[
         "what GUP-fast takes for writing is what it takes for reading and is writable; protection keys may say otherwise",
         "for pXd in pte, pmd, pud: forall x: u64.
          pXd_access_permitted(x, 1) <=> pXd_access_permitted(x, 0) && pXd_write(x)
-         when (LINUX_VERSION_CODE < 6.12 || POR_EL0 == 0x77777777) && AMR == 0",
+         when (LINUX_VERSION_CODE < 6.12 || POR_EL0 == 0x77777777) && PKRU == 0 && AMR == 0",
     ),
     law(
         "any_write_flag",
@@ -198,6 +205,12 @@ pub(super) const PREDICATES: &[Law] = &[
         "device memory is no transparent huge page, except on arm64, which does not exclude it; ppc64's hash since v5.7",
         "forall x: u64. pmd_devmap(x) => !pmd_trans_huge(x) when TRANSPARENT_HUGEPAGE && !exports(pmd_sect)
          && (LINUX_VERSION_CODE >= 5.7 || PPC_RADIX_MMU || !exports(is_hugepd))",
+    ),
+    law(
+        "pud_devmap_is_not_trans_huge",
+        DERIVED,
+        "device memory is no transparent huge page, at the pud level either",
+        "forall x: u64. pud_devmap(x) => !pud_trans_huge(x) when TRANSPARENT_HUGEPAGE && !exports(pmd_sect)",
     ),
     law(
         "trans_huge_is_huge",

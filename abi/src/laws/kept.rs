@@ -24,7 +24,8 @@ pub(super) const FRAMES: &[Law] = &[
         "pud_pfn_kept",
         DERIVED,
         "no maker moves a pud to another frame",
-        "for MAKER in mkyoung, mkspecial, mkdevmap: forall x: u64 where !pud_none(x) && !pud_none(pud_MAKER(x)).
+        "for MAKER in mkyoung, mkold, mkdirty, mkclean, mkwrite, wrprotect, mkspecial, mkdevmap:
+         forall x: u64 where !pud_none(x) && !pud_none(pud_MAKER(x)).
          pud_pfn(pud_MAKER(x)) == pud_pfn(x) when PGTABLE_LEVELS > 2",
     ),
     law(
@@ -48,12 +49,33 @@ pub(super) const FRAMES: &[Law] = &[
         "for MAKER in mkinvalid, mknotpresent: forall x: u64 where pmd_leaf(x). pmd_pfn(pmd_MAKER(x)) == pmd_pfn(x)",
     ),
     law(
+        "invalidation_keeps_pud_pfn",
+        DERIVED,
+        "making a leaf pud invalid keeps its frame",
+        "for MAKER in mkinvalid, mknotpresent: forall x: u64 where pud_leaf(x). pud_pfn(pud_MAKER(x)) == pud_pfn(x)
+         when PGTABLE_LEVELS > 2",
+    ),
+    law(
         "modify_keeps_pfn",
         DERIVED,
-        "changing the protection does not move an entry to another frame",
+        "changing the protection to another that is present and has no address bits does not move a pte to another frame",
+        "forall x: u64, prot: u64 where prot & pfn_pte((1 << (PA_BITS - PAGE_SHIFT)) - 1, 0) == 0 && pte_present(prot)
+         && !pte_none(x) && !pte_none(pte_modify(x, prot)). pte_pfn(pte_modify(x, prot)) == pte_pfn(x)",
+    ),
+    law(
+        "modify_keeps_pmd_pfn",
+        DERIVED,
+        "changing the protection to another that is present and has no address bits moves no leaf to another frame",
+        "forall x: u64, prot: u64 where prot & pfn_pmd((1 << (PA_BITS - PAGE_SHIFT)) - 1, 0) == 0 && pmd_present(prot)
+         && pmd_leaf(x) && !pmd_none(pmd_modify(x, prot)). pmd_pfn(pmd_modify(x, prot)) == pmd_pfn(x)",
+    ),
+    law(
+        "modify_keeps_any_pfn",
+        DERIVED,
+        "changing the protection to another without a frame does not move an entry to another frame, whatever it was",
         "for pXd in pte, pmd: forall x: u64, prot: u64
          where pXd_pfn(prot) == 0 && !pXd_none(x) && !pXd_none(pXd_modify(x, prot)).
-         pXd_pfn(pXd_modify(x, prot)) == pXd_pfn(x)",
+         pXd_pfn(pXd_modify(x, prot)) == pXd_pfn(x) when exports(pmd_sect)",
     ),
 ];
 
@@ -65,7 +87,7 @@ pub(super) const MEANINGS: &[Law] = &[
         DERIVED,
         "these makers change one meaning of a pte, and none of those named here",
         "for MAKER in mkyoung, mkold, mkdirty, mkclean, mkspecial, mkdevmap:
-         for MEANING in present, protnone, valid, write, cont, user, user_exec:
+         for MEANING in present, protnone, valid, write, cont, user, user_exec, exec:
          forall x: u64 where !pte_none(x) && !pte_none(pte_MAKER(x)). pte_MEANING(pte_MAKER(x)) == pte_MEANING(x)",
     ),
     law(
@@ -166,6 +188,25 @@ pub(super) const MEANINGS: &[Law] = &[
         "for pXd in pte, pmd: forall x: u64. pXd_devmap(x) => pXd_devmap(pXd_mkhuge(x))",
     ),
     law(
+        "mkhuge_makes_no_pte_devmap",
+        DERIVED,
+        "making a huge page of a pte makes no device memory",
+        "forall x: u64 where !pte_devmap(x). !pte_devmap(pte_mkhuge(x))",
+    ),
+    law(
+        "mkhuge_keeps_huge",
+        DERIVED,
+        "a transparent huge page made a leaf is what it was, bit for bit",
+        "forall x: u64 where pmd_trans_huge(x). pmd_mkhuge(x) == x when TRANSPARENT_HUGEPAGE",
+    ),
+    law(
+        "mkhuge_keeps_huge_pud",
+        DERIVED,
+        "a transparent huge pud made a leaf is what it was, bit for bit",
+        "forall x: u64 where pud_trans_huge(x). pud_mkhuge(x) == x
+         when TRANSPARENT_HUGEPAGE && HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD && PGTABLE_LEVELS > 2",
+    ),
+    law(
         "mkhuge_makes_no_devmap",
         DERIVED,
         "making a leaf makes no device memory; where leaves have no marker of their own",
@@ -175,7 +216,7 @@ pub(super) const MEANINGS: &[Law] = &[
         "writing_keeps_the_rest",
         DERIVED,
         "making an entry writable or read-only leaves these meanings as they were",
-        "for MAKER in mkwrite, wrprotect: for MEANING in present, valid, cont, user_exec:
+        "for MAKER in mkwrite, wrprotect: for MEANING in present, valid, cont, user_exec, exec:
          forall x: u64 where !pte_none(x) && !pte_none(pte_MAKER(x)). pte_MEANING(pte_MAKER(x)) == pte_MEANING(x)",
     ),
     law(
@@ -298,7 +339,7 @@ pub(super) const MEANINGS: &[Law] = &[
         "mkhuge_keeps_user",
         DERIVED,
         "making a leaf of a pte does not change what user mode may do",
-        "for MEANING in user, user_exec: forall x: u64. pte_MEANING(pte_mkhuge(x)) == pte_MEANING(x)",
+        "for MEANING in user, user_exec, exec: forall x: u64. pte_MEANING(pte_mkhuge(x)) == pte_MEANING(x)",
     ),
     law(
         "mkcont_keeps_the_rest",
@@ -336,6 +377,23 @@ pub(super) const MEANINGS: &[Law] = &[
         "a pud made young changes in nothing else",
         "for MEANING in present, leaf, huge, trans_huge, devmap, special, valid, write, table, sect:
          forall x: u64 where !pud_none(x). pud_MEANING(pud_mkyoung(x)) == pud_MEANING(x) when PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "pud_makers_keep_the_rest",
+        DERIVED,
+        "these makers change no pud in any of these meanings",
+        "for MAKER in mkold, mkdirty, mkclean, mkwrite, wrprotect:
+         for MEANING in present, leaf, huge, trans_huge, devmap, special, valid:
+         forall x: u64 where !pud_none(x) && !pud_none(pud_MAKER(x)). pud_MEANING(pud_MAKER(x)) == pud_MEANING(x)
+         when PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "soft_dirty_kept",
+        DERIVED,
+        "only mkdirty and the makers of the mark change whether an entry is soft-dirty",
+        "for pXd in pte, pmd, pud:
+         for MAKER in mkyoung, mkold, mkclean, mkwrite, wrprotect, mkspecial, mkdevmap, mkhuge:
+         forall x: u64. pXd_soft_dirty(pXd_MAKER(x)) == pXd_soft_dirty(x)",
     ),
     law(
         "pud_mkhuge_keeps_the_rest",

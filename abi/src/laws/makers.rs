@@ -1,6 +1,6 @@
 //! What each maker makes.
 
-use super::{DERIVED, Law, PTE_BASIC, RST, law};
+use super::{DERIVED, Law, PTE_BASIC, PUD_BASIC, RST, law};
 
 /// An entry means what it was made to mean.
 pub(super) const MAKERS: &[Law] = &[
@@ -21,6 +21,57 @@ pub(super) const MAKERS: &[Law] = &[
         DERIVED,
         "a pud made young is young",
         "forall x: u64. pud_young(pud_mkyoung(x)) when PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "pud_made_young_and_old",
+        PUD_BASIC,
+        "a pud made young is young, and made old is not",
+        "forall x: u64. pud_young(pud_mkyoung(pud_mkold(x))) && !pud_young(pud_mkold(pud_mkyoung(x)))
+         when PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "pud_made_dirty_and_clean",
+        PUD_BASIC,
+        "a pud made dirty is dirty, and made clean is not; write-protecting it changes neither",
+        "forall x: u64. pud_dirty(pud_mkdirty(pud_mkclean(x))) && !pud_dirty(pud_mkclean(pud_mkdirty(x)))
+         && !pud_dirty(pud_wrprotect(pud_mkclean(x))) && pud_dirty(pud_wrprotect(pud_mkdirty(x)))
+         when PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "pud_made_writable_and_read_only",
+        PUD_BASIC,
+        "a pud made writable is writable, and made read-only is not",
+        "forall x: u64. pud_write(pud_mkwrite(pud_wrprotect(x))) && !pud_write(pud_wrprotect(pud_mkwrite(x)))
+         when PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "soft_dirty_set_and_cleared",
+        "mm/debug_vm_pgtable.c: pte_soft_dirty_tests, pmd_soft_dirty_tests (v5.10)",
+        "the soft-dirty mark is there once set and gone once cleared",
+        "for pXd in pte, pmd: forall x: u64. pXd_soft_dirty(pXd_mksoft_dirty(x)) && \
+         !pXd_soft_dirty(pXd_clear_soft_dirty(x)) when MEM_SOFT_DIRTY",
+    ),
+    law(
+        "pud_soft_dirty_set_and_cleared",
+        DERIVED,
+        "the soft-dirty mark of a pud is there once set and gone once cleared",
+        "forall x: u64. pud_soft_dirty(pud_mksoft_dirty(x)) && !pud_soft_dirty(pud_clear_soft_dirty(x))
+         when MEM_SOFT_DIRTY && PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "swp_soft_dirty_set_and_cleared",
+        "mm/debug_vm_pgtable.c: pte_swap_soft_dirty_tests, pmd_swap_soft_dirty_tests (v5.10)",
+        "the soft-dirty mark of a swap entry is there once set and gone once cleared, and is no part of what it says",
+        "for pXd in pte, pmd: forall x: u64. pXd_swp_soft_dirty(pXd_swp_mksoft_dirty(x)) && \
+         !pXd_swp_soft_dirty(pXd_swp_clear_soft_dirty(x)) && swp_type(pXd_swp_mksoft_dirty(x)) == swp_type(x) && \
+         swp_offset(pXd_swp_mksoft_dirty(x)) == swp_offset(x) when MEM_SOFT_DIRTY && exports(pte_swp_mksoft_dirty)",
+    ),
+    law(
+        "mkdirty_makes_soft_dirty",
+        DERIVED,
+        "an entry made dirty is soft-dirty too",
+        "for pXd in pte, pmd, pud: forall x: u64. pXd_soft_dirty(pXd_mkdirty(x))
+         when MEM_SOFT_DIRTY && exports(pte_mksoft_dirty)",
     ),
     law(
         "mkdirty_makes_dirty",
@@ -320,8 +371,17 @@ pub(super) const MAKERS: &[Law] = &[
         "pud_makers_are_idempotent",
         DERIVED,
         "making a pud twice what it is to be is making it once",
-        "for MAKER in mkyoung, mkspecial, mkdevmap, mkhuge: forall x: u64. pud_MAKER(pud_MAKER(x)) == pud_MAKER(x)
-         when PGTABLE_LEVELS > 2",
+        "for MAKER in mkyoung, mkold, mkdirty, mkclean, mkwrite, wrprotect, mkspecial, mkdevmap, mkhuge:
+         forall x: u64. pud_MAKER(pud_MAKER(x)) == pud_MAKER(x) when PGTABLE_LEVELS > 2",
+    ),
+    law(
+        "pud_invalidation",
+        "mm/debug_vm_pgtable.c: pud_thp_tests (v5.10)",
+        "a huge pud made invalid is not used by the hardware and stays a huge page; made invalid twice it is the same",
+        "for MAKER in mkinvalid, mknotpresent: forall x: u64 where !pud_devmap(pud_mkhuge(x)).
+         !pud_valid(pud_MAKER(pud_mkhuge(x))) && pud_trans_huge(pud_MAKER(pud_mkhuge(x)))
+         && pud_MAKER(pud_MAKER(pud_mkhuge(x))) == pud_MAKER(pud_mkhuge(x))
+         when TRANSPARENT_HUGEPAGE && HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD && PGTABLE_LEVELS > 2",
     ),
     law(
         "invalidation_is_idempotent",
@@ -352,13 +412,6 @@ pub(super) const MAKERS: &[Law] = &[
          pXd_savedwrite(pXd_mk_savedwrite(pXd_clear_savedwrite(x)))
          && !pXd_savedwrite(pXd_clear_savedwrite(pXd_mk_savedwrite(x)))
          when NUMA_BALANCING && LINUX_VERSION_CODE < 6.2",
-    ),
-    law(
-        "soft_dirty_round_trip",
-        "mm/debug_vm_pgtable.c: pte_soft_dirty_tests, pmd_soft_dirty_tests (v5.10)",
-        "an entry is soft-dirty as was last said",
-        "for pXd in pte, pmd: forall x: u64.
-         pXd_soft_dirty(pXd_mksoft_dirty(x)) && !pXd_soft_dirty(pXd_clear_soft_dirty(x))",
     ),
     law(
         "mkuser_and_mkprivileged",

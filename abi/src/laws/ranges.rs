@@ -9,21 +9,22 @@ pub(super) const RANGES: &[Law] = &[
         DERIVED,
         "a predicate is 0 or 1",
         "for MEANING in none, present, devmap, special, protnone, valid, write, young, dirty, hw_dirty, cont, user, \
-         user_exec, savedwrite, read, exec, soft_dirty: forall x: u64. pte_MEANING(x) <= 1",
+         user_exec, savedwrite, read, exec, soft_dirty, swp_soft_dirty: forall x: u64. pte_MEANING(x) <= 1",
     ),
     law(
         "pmd_predicate_range",
         DERIVED,
         "a predicate is 0 or 1",
         "for MEANING in none, present, bad, leaf, table, sect, huge, trans_huge, devmap, special, protnone, valid, \
-         write, young, dirty, cont, is_serializing, savedwrite, soft_dirty: forall x: u64. pmd_MEANING(x) <= 1",
+         write, young, dirty, cont, is_serializing, savedwrite, large, soft_dirty, swp_soft_dirty:
+         forall x: u64. pmd_MEANING(x) <= 1",
     ),
     law(
         "pud_predicate_range",
         DERIVED,
         "a predicate is 0 or 1",
-        "for MEANING in none, present, bad, leaf, table, sect, huge, trans_huge, devmap, special, valid, write, young:
-         forall x: u64. pud_MEANING(x) <= 1",
+        "for MEANING in none, present, bad, leaf, table, sect, huge, trans_huge, devmap, special, valid, write, young, \
+         dirty, large, soft_dirty: forall x: u64. pud_MEANING(x) <= 1",
     ),
     law(
         "top_predicate_range",
@@ -178,5 +179,11 @@ pub(super) const STUBS: &[Law] = &[
         "include/linux/mm.h (v6.14)",
         "pmd_special is 0 without transparent huge pages",
         "forall x: u64. pmd_special(x) == 0 when !TRANSPARENT_HUGEPAGE",
+    ),
+    law(
+        "no_pud_special",
+        "include/linux/mm.h (v6.14)",
+        "pud_special is 0 without huge puds",
+        "forall x: u64. pud_special(x) == 0 when !TRANSPARENT_HUGEPAGE || !HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD",
     ),
 ];

@@ -55,6 +55,11 @@ impl Session {
         let root_table = geometry.slots()[0];
         let version = KVersion::from_code(config.get(Extern::LINUX_VERSION_CODE));
         let told = if tables.plugin.config.kernel.is_some() { "--kernel" } else { told_by(&probe) };
+        let image_says = probe.findings.iter().find(|finding| finding.key == Extern::LINUX_VERSION_CODE);
+        // The sublevel, the lowest byte, is no release of its own.
+        if let Some(finding) = image_says.filter(|finding| finding.value >> 8 != version.code() >> 8) {
+            notice(output, &format!("kernel {version} is asked for, but the image says {}", finding.evidence));
+        }
         notice(
             output,
             &format!(
@@ -187,7 +192,7 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
         return Err(Fault::Usage("--half says which half a --root translates: give it a --root".to_owned()).into());
     }
     if tables.root.is_empty() {
-        let found: Vec<Root> = probe.roots.iter().map(|candidate| candidate.root).collect();
+        let found = probe.usable_roots();
         if found.is_empty() {
             let text = "the image does not say where its root table is: give it with --root PA [--half upper]";
             return Err(Fault::Ambiguous(text.to_owned()).into());

@@ -240,7 +240,7 @@ struct Collected {
 
 fn all_configs(args: &VerifyArgs, spec: &str, plugin: &Arc<ValidPlugin>, laws: &LawSet) -> Result<(bool, Value)> {
     let session = Session::new(plugin).map_err(|rejection| anyhow::anyhow!("{rejection}"))?;
-    let matrix = Matrix::of_plugin(plugin);
+    let matrix = Matrix::for_plugin(plugin);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let bar = progress(&args.output, "verifying");
     bar.set_length(matrix.configs().len() as u64);

@@ -246,6 +246,8 @@ pub struct Queries {
     pub big_endian: bool,
     /// See [`Wanted::absent`].
     pub absent: bool,
+    /// See [`Wanted::shown`].
+    pub shown: Facts,
     /// One query a real level.
     pub levels: Vec<Query>,
 }
@@ -259,7 +261,7 @@ pub struct Wanted {
     pub half: Half,
     /// Entries that are neither empty nor present.
     pub absent: bool,
-    /// What is shown of a leaf.
+    /// What is shown of a leaf, of [`Facts::SHOWABLE`]; attributes that are not are not computed, and none has them.
     pub shown: Facts,
 }
 
@@ -410,9 +412,9 @@ impl Query {
         !(self.skip_none.is_some() && facts.has(Facts::NONE)) && self.scan.keep.holds(facts)
     }
 
-    /// Whether packed words say all that is shown of a mapping, its frame included.
-    pub fn shows_mappings(&self) -> bool {
-        self.scan.frame.is_some() && self.scan.shown == Facts::SHOWABLE
+    /// Whether packed words say all that is wanted of a leaf, its frame included.
+    pub fn shows(&self, wanted: Facts) -> bool {
+        self.scan.frame.is_some() && self.scan.shown.has(wanted)
     }
 
     /// What a scan says of a run of entries, by asking call by call: the meaning of a scan, and the way of the engines
@@ -472,7 +474,7 @@ impl Queries {
     /// What a walk asks.
     pub fn walk(geometry: &Geometry, wanted: &Wanted) -> Queries {
         let queries = Queries::of(geometry, |level, layout| Query::walk(level, layout, wanted));
-        Queries { absent: wanted.absent, ..queries }
+        Queries { absent: wanted.absent, shown: wanted.shown, ..queries }
     }
 
     /// What `get_user_pages_fast` asks, for reading or writing.
@@ -482,7 +484,7 @@ impl Queries {
 
     /// No query at all: for an engine that only calls helpers.
     pub const fn none() -> Queries {
-        Queries { big_endian: false, absent: false, levels: Vec::new() }
+        Queries { big_endian: false, absent: false, shown: Facts(0), levels: Vec::new() }
     }
 
     fn of(geometry: &Geometry, query: impl Fn(Level, Layout) -> Query) -> Queries {

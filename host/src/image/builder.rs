@@ -9,6 +9,7 @@ pub(crate) const EHDR_BYTES: usize = 64;
 pub(crate) const PHDR_BYTES: usize = 56;
 const SHDR_BYTES: usize = 64;
 
+#[derive(Clone)]
 struct Load {
     pa: u64,
     bytes: Vec<u8>,
@@ -16,6 +17,7 @@ struct Load {
 }
 
 /// A core being put together. The note segment, if there are notes, has the first program header.
+#[derive(Clone)]
 pub(crate) struct CoreBuilder {
     order: ByteOrder,
     machine: u16,

@@ -2,8 +2,10 @@
 //!
 //! In: a table set and an engine built with walk queries. Out: leaves in runs and one [`Event`] for everything else of
 //! interest, ascending, to a [`MapSink`]. The order of the tests is the kernel's: empty, not present, leaf, bad, table. A
-//! leaf is what any of `pXd_leaf`, `pXd_huge` and `pXd_trans_huge` calls one; `pXd_devmap` alone is not enough, because on a table descriptor with that bit the
-//! hardware goes on to the next table (GUP does not: see [`gup`](crate::gup)).
+//! leaf is what any of `pXd_leaf`, `pXd_huge` and `pXd_trans_huge` calls one; `pXd_devmap` alone is not enough, because
+//! on a table descriptor with that bit the hardware goes on to the next table (GUP does not: see [`gup`](crate::gup)).
+//! For the same reason a table that `pXd_bad` calls bad is a problem only where the MMU would not use it: x86_64's espfix
+//! tables are read-only and not to be executed, which `pud_bad` does not know (arch/x86/kernel/espfix_64.c, v6.1).
 //!
 //! Guaranteed: cycles are not followed, and no image can make a walk read more than [`VISITS_PER_FRAME`] times the
 //! tables that it could hold.
@@ -138,7 +140,7 @@ pub struct Problem {
 /// What keeps a walk from going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// `pXd_bad`: present, but neither a leaf nor a table.
+    /// `pXd_bad`: present, but neither a leaf nor a table; and the MMU would not use it.
     Bad,
     /// The entry is in a part of its table that the image does not hold.
     OutsideImage,
@@ -435,7 +437,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             holes: queries.absent && filters.iter().all(|filter| *filter == Condition::Always) && sink.wants_holes(),
             filters,
             absent: queries.absent,
-            detailed: queries.levels.iter().map(|query| query.shows_mappings()).collect(),
+            detailed: queries.levels.iter().map(|query| query.shows(queries.shown)).collect(),
             fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
             split: None,
             budget,
@@ -542,7 +544,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let (trail, depth) = (batch.table.trail, batch.table.depth);
         let (passed, range) = (batch.passed(index), batch.table.clip(index, index));
         let problem = |kind| Event::Problem(Problem { kind, range, at: passed });
-        if facts.has(Facts::BAD) {
+        let used = self.context.perms_known && facts.perms().bits() != 0;
+        if facts.has(Facts::BAD) && !used {
             self.sink.event(&problem(ProblemKind::Bad), trail)?;
             return Ok(None);
         }

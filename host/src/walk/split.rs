@@ -189,7 +189,7 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
         self.next += 1;
         match &self.jobs {
             Some(jobs) => {
-                jobs.send(job).map_err(|_| lost())?;
+                jobs.send(job).map_err(|sent| lost(&sent))?;
                 let held = self.next - self.due;
                 self.wait_for((self.due + held).saturating_sub(self.window as u64), budget)
             }
@@ -207,7 +207,7 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
             let done = match self.early.remove(&self.due) {
                 Some(done) => done,
                 None => {
-                    let done = self.done.recv().map_err(|_| lost())?;
+                    let done = self.done.recv().map_err(|closed| lost(&closed))?;
                     self.early.insert(done.job.number, done);
                     continue;
                 }
@@ -233,8 +233,8 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
 }
 
 /// A thread ended that should not have: it panicked, which the scope will tell.
-fn lost() -> WalkError {
-    WalkError::Engine(EngineError::Build { stage: "run", what: "a thread of the walk ended".to_owned() })
+fn lost(cause: &dyn std::fmt::Display) -> WalkError {
+    WalkError::Engine(EngineError::Build { stage: "run", what: format!("a thread of the walk ended: {cause}") })
 }
 
 impl<S: MapSink + Send> MapSink for Splitter<'_, '_, '_, S> {

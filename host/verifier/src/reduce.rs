@@ -66,6 +66,14 @@ impl Reduction {
         self.keep.iter().any(|cube| cube.holds(x)) != self.inverted
     }
 
+    /// Whether an entry is kept, and its word, as expressions over argument 0.
+    ///
+    /// # Errors
+    /// Where they need more nodes than `arena` may hold.
+    pub fn forms(&self, arena: &mut Arena) -> Result<[ExprId; 2], NodeBudgetSpent> {
+        Ok([keep_form(arena, self)?, word_form(arena, self)?])
+    }
+
     /// The word of an entry that is kept.
     pub fn word(&self, x: u64) -> u64 {
         let moved = self.moves.iter().fold(self.constant, |word, one| word ^ one.of(x));
@@ -248,7 +256,7 @@ enum Part {
 
 /// Proves that the reduction keeps what `keep` keeps, and gives what `word` gives where it is kept.
 fn prove(arena: &mut Arena, keep: ExprId, word: ExprId, found: &Reduction) -> Result<(), Irreducible> {
-    let (reduced_keep, reduced_word) = (keep_form(arena, found)?, word_form(arena, found)?);
+    let [reduced_keep, reduced_word] = found.forms(arena)?;
     let same_word = arena.eq(word, reduced_word)?;
     let mut prover = Prover::new(GATES, QueryBudget::default());
     let keeps = prover.equivalent(arena, keep, reduced_keep);

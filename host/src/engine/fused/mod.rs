@@ -51,10 +51,8 @@ pub enum Kernels {
 enum Kernel {
     /// It keeps nothing.
     Nothing,
-    /// Cranelift's code.
-    Scalar(Entry, Irreducible),
-    /// Cranelift's code, because it was asked for or there is no other.
-    Plain(Entry),
+    /// Cranelift's code: of the reduction, where vector instructions are not there or not wanted, else of the forms.
+    Scalar(Entry, Result<Reduction, Irreducible>),
     /// By masks.
     #[cfg(target_arch = "x86_64")]
     Vector(Box<vector::Kernel>, Reduction),
@@ -185,7 +183,7 @@ impl KernelChoice<'_> {
     pub fn name(&self) -> &'static str {
         match self.0 {
             Kernel::Nothing => "none",
-            Kernel::Scalar(..) | Kernel::Plain(_) => "scalar",
+            Kernel::Scalar(..) => "scalar",
             #[cfg(target_arch = "x86_64")]
             Kernel::Vector(kernel, _) => kernel.isa().name(),
         }
@@ -196,14 +194,21 @@ impl fmt::Display for KernelChoice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Kernel::Nothing => f.write_str("none: nothing is kept"),
-            Kernel::Plain(_) => f.write_str("scalar (Cranelift)"),
-            Kernel::Scalar(_, reason) => write!(f, "scalar (Cranelift): {reason}"),
+            Kernel::Scalar(_, Ok(reduction)) => write!(f, "scalar (Cranelift): {}", Parts(reduction)),
+            Kernel::Scalar(_, Err(reason)) => write!(f, "scalar (Cranelift): {reason}"),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Vector(kernel, Reduction { keep, moves, terms, .. }) => {
-                let (keep, moves, terms) = (keep.len(), moves.len(), terms.len());
-                write!(f, "{}: {keep} tests, {moves} shifts, {terms} terms, proved", kernel.isa().name())
-            }
+            Kernel::Vector(kernel, reduction) => write!(f, "{}: {}", kernel.isa().name(), Parts(reduction)),
         }
+    }
+}
+
+/// What a reduction consists of, in numbers.
+struct Parts<'a>(&'a Reduction);
+
+impl fmt::Display for Parts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Reduction { keep, moves, terms, .. } = self.0;
+        write!(f, "{} tests, {} shifts, {} terms, proved", keep.len(), moves.len(), terms.len())
     }
 }
 
@@ -233,28 +238,23 @@ impl Builder {
             return Ok(Kernel::Nothing);
         }
         let (until, index_shift) = (query.scan.until, query.scan.layout.frame_bits);
+        let reduced = reduce(arena, forms.keep, forms.word, query.scan.layout.page_shift, index_shift);
         #[cfg(target_arch = "x86_64")]
-        let reduced = match self.isa() {
-            Some(isa) => {
-                let (distance, frame_bits) = (query.scan.layout.page_shift, index_shift);
-                match reduce(arena, forms.keep, forms.word, distance, frame_bits) {
-                    Ok(reduction) => {
-                        let kernel = vector::Kernel::new(isa, &reduction, index_shift, until, big_endian);
-                        return Ok(Kernel::Vector(Box::new(kernel), reduction));
-                    }
-                    Err(reason) => Some(reason),
-                }
+        if let (Some(isa), Ok(reduction)) = (self.isa(), &reduced) {
+            let kernel = vector::Kernel::new(isa, reduction, index_shift, until, big_endian);
+            return Ok(Kernel::Vector(Box::new(kernel), reduction.clone()));
+        }
+        // What was reduced is shorter than what it was made of, and was proved to be the same.
+        let nodes = |cause| FuseError::Nodes { level: query.level, cause };
+        let forms = match &reduced {
+            Ok(reduction) => {
+                let [keep, word] = reduction.forms(arena).map_err(nodes)?;
+                Forms { keep, word, ..*forms }
             }
-            None => None,
+            Err(_) => *forms,
         };
-        #[cfg(not(target_arch = "x86_64"))]
-        let reduced: Option<Irreducible> = None;
-        let code = self.compiler.compile(arena, forms, Function::Scan { until, big_endian, index_shift })?;
-        let entry = self.assembly.add(&code);
-        Ok(match reduced {
-            Some(reason) => Kernel::Scalar(entry, reason),
-            None => Kernel::Plain(entry),
-        })
+        let code = self.compiler.compile(arena, &forms, Function::Scan { until, big_endian, index_shift })?;
+        Ok(Kernel::Scalar(self.assembly.add(&code), reduced))
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -271,7 +271,7 @@ impl Shared {
     fn scan(&self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) {
         match &self.levels[depth].kernel {
             Kernel::Nothing => {}
-            Kernel::Scalar(entry, _) | Kernel::Plain(entry) => {
+            Kernel::Scalar(entry, _) => {
                 let first = u64::from(run.first) << self.queries.levels[depth].scan.layout.frame_bits;
                 self.code.scan(*entry, run, first, out);
             }

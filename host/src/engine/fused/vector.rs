@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "the processor's vector instructions are reached through intrinsics and pointers")]
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use ptwalk_verifier::bits::cover::Cube;
 use ptwalk_verifier::reduce::{KEEP_MAX, MOVES_MAX, Reduction, TERMS_MAX, Term};
@@ -15,14 +16,15 @@ use ptwalk_verifier::reduce::{KEEP_MAX, MOVES_MAX, Reduction, TERMS_MAX, Term};
 use super::super::Run;
 use super::isa::Isa;
 
-/// A test that no entry passes: stands in where a kernel has more places than there are tests.
-const NEVER: Cube = Cube { mask: 0, value: 1 };
+/// A test that every entry passes. (One that none passes is no cube: a kernel looks at `(x ^ value) & mask`.)
+const ALWAYS: Cube = Cube { mask: 0, value: 0 };
 
 /// The masks of a reduction in the places of a kernel.
 #[derive(Clone, Debug)]
 struct Masks {
+    /// Of which one must hold; where a kernel has more places than there are tests, the first is there again.
     keep: [Cube; KEEP_MAX],
-    /// All ones where the tests say which entries are dropped.
+    /// The tests say which entries are dropped.
     inverted: bool,
     /// Shift to the right, shift to the left (one of them 64 or 0), mask.
     moves: [(u64, u64, u64); MOVES_MAX],
@@ -41,9 +43,9 @@ pub(super) struct Kernel {
     scan: ScanFn,
 }
 
-/// Reads `count` entries from the first pointer, writes words from the second on, returns how many. At most `count`, but
-/// up to a vector's length beyond those that count may be written.
-type ScanFn = unsafe fn(&Masks, *const u8, usize, u32, *mut u64) -> usize;
+/// Reads entries, writes the words of those kept from the beginning of the room on, returns how many. The room must have
+/// as many places as there are entries, and [`SLACK`] more. Unsafe on a processor without the instructions.
+type ScanFn = unsafe fn(&Masks, &[u8], u32, &mut [MaybeUninit<u64>]) -> usize;
 
 /// Words that a kernel may write beyond those that it returns.
 const SLACK: usize = 8;
@@ -55,11 +57,13 @@ impl Kernel {
     /// Where the processor does not have `isa`.
     pub fn new(isa: Isa, reduction: &Reduction, index_shift: u32, until: bool, big_endian: bool) -> Kernel {
         assert!(isa.is_available(), "{} is not there", isa.name());
+        // Without a test, what no entry passes is the opposite of what every entry passes.
+        let first = reduction.keep.first().copied();
         let mut masks = Masks {
-            keep: [NEVER; KEEP_MAX],
-            inverted: reduction.inverted,
+            keep: [first.unwrap_or(ALWAYS); KEEP_MAX],
+            inverted: reduction.inverted != first.is_none(),
             moves: [(0, 64, 0); MOVES_MAX],
-            terms: [Term { cube: NEVER, toggles: 0 }; TERMS_MAX],
+            terms: [Term { cube: ALWAYS, toggles: 0 }; TERMS_MAX],
             constant: reduction.constant,
             index_shift,
             until,
@@ -89,15 +93,10 @@ impl Kernel {
     pub fn scan(&self, run: Run<'_>, out: &mut Vec<u64>) {
         let count = run.bytes.len() / 8;
         out.reserve(count + SLACK);
-        let room = out.spare_capacity_mut();
-        assert!(room.len() >= count + SLACK);
-        // SAFETY:
-        // 1. `scan` reads `count` words from `run.bytes`, which has them, at any alignment.
-        // 2. It writes at most `count + SLACK` words to `room`, which has them (asserted above).
-        // 3. The processor has the instructions: asserted in `Kernel::new`, which chose the function.
-        let kept = unsafe { (self.scan)(&self.masks, run.bytes.as_ptr(), count, run.first, room.as_mut_ptr().cast()) };
+        // SAFETY: the processor has the instructions: asserted in `Kernel::new`, which chose the function.
+        let kept = unsafe { (self.scan)(&self.masks, run.bytes, run.first, out.spare_capacity_mut()) };
         let len = out.len() + kept.min(count);
-        // SAFETY: the first `kept` words of the spare room were written by the call.
+        // SAFETY: the first `kept` words of the spare capacity were written by the call.
         unsafe { out.set_len(len) };
     }
 }
@@ -127,6 +126,9 @@ fn avx2_for(shape: (usize, usize, usize)) -> ScanFn {
     for_shape!(avx2, shape)
 }
 
+/// The order of bytes that turns two entries around: the first one's, the second one's.
+const REVERSED: [i64; 2] = [0x0001_0203_0405_0607, 0x0809_0a0b_0c0d_0e0f];
+
 /// `(a ^ b) & c` as the truth table of a ternary operation.
 const XOR_AND: i32 = 0x28;
 /// `a ^ (b & c)`.
@@ -137,15 +139,12 @@ fn broadcast8(value: u64) -> __m512i {
     _mm512_set1_epi64(value.cast_signed())
 }
 
-/// # Safety
-/// As [`ScanFn`], on a processor with AVX-512 F and BW.
 #[target_feature(enable = "avx512f,avx512bw,popcnt,bmi1")]
-unsafe fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
+fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     masks: &Masks,
-    entries: *const u8,
-    count: usize,
+    entries: &[u8],
     first: u32,
-    words: *mut u64,
+    room: &mut [MaybeUninit<u64>],
 ) -> usize {
     let keep: [_; KEEP] = std::array::from_fn(|i| [masks.keep[i].mask, masks.keep[i].value].map(|v| broadcast8(v)));
     let moves: [_; MOVES] = std::array::from_fn(|i| {
@@ -164,22 +163,18 @@ unsafe fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     // else.
     let mut offset = _mm512_xor_si512(_mm512_sll_epi64(start, place), broadcast8(masks.constant));
     let step = broadcast8(8 << masks.index_shift);
-    let reversed = _mm512_set_epi64(
-        0x08090a0b0c0d0e0f,
-        0x0001020304050607,
-        0x08090a0b0c0d0e0f,
-        0x0001020304050607,
-        0x08090a0b0c0d0e0f,
-        0x0001020304050607,
-        0x08090a0b0c0d0e0f,
-        0x0001020304050607,
-    );
-    let mut out = words;
-    let mut done = 0;
-    while done < count {
-        let valid: u8 = if count - done >= 8 { 0xff } else { (1 << (count - done)) - 1 };
-        // SAFETY: lanes that are not valid are not read, and those that are lie within `count` entries.
-        let x = unsafe { _mm512_maskz_loadu_epi64(valid, entries.add(done * 8).cast()) };
+    let (low, high) = (REVERSED[0], REVERSED[1]);
+    let reversed = _mm512_set_epi64(high, low, high, low, high, low, high, low);
+    let (chunks, rest) = entries.as_chunks::<64>();
+    let last = padded(rest);
+    let mut kept_words = 0;
+    for at in 0..=chunks.len() {
+        let (bytes, valid) = match chunks.get(at) {
+            Some(chunk) => (chunk, 0xff),
+            None => (&last, (1_u8 << (rest.len() / 8)) - 1),
+        };
+        // SAFETY: the array has the 64 bytes that are read, which need no alignment.
+        let x = unsafe { _mm512_loadu_epi64(bytes.as_ptr().cast()) };
         let x = if masks.big_endian { _mm512_shuffle_epi8(x, reversed) } else { x };
         let mut kept = 0;
         // Not by the bits that differ, as below: of a test that no entry passes none would.
@@ -199,18 +194,15 @@ unsafe fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
         }
         offset = _mm512_add_epi64(offset, step);
         let packed = _mm512_maskz_compress_epi64(kept, word);
-        // SAFETY: `out` is at most `done` words behind the first, and eight more are within `count + SLACK`.
-        unsafe { _mm512_storeu_epi64(out.cast(), packed) };
-        let stays = if masks.until { kept.trailing_ones() } else { kept.count_ones() };
-        // SAFETY: at most eight words on, within what was written.
-        out = unsafe { out.add(stays as usize) };
+        let places = &mut room[kept_words..kept_words + 8];
+        // SAFETY: there are eight places.
+        unsafe { _mm512_storeu_epi64(places.as_mut_ptr().cast(), packed) };
+        kept_words += if masks.until { kept.trailing_ones() } else { kept.count_ones() } as usize;
         if masks.until && kept != valid {
             break;
         }
-        done += 8;
     }
-    // SAFETY: both point into the room for words, `out` behind `words`.
-    unsafe { out.offset_from_unsigned(words) }
+    kept_words
 }
 
 /// For each set of lanes kept, the halves of lanes in the order that brings those to the front.
@@ -237,15 +229,12 @@ fn broadcast4(value: u64) -> __m256i {
     _mm256_set1_epi64x(value.cast_signed())
 }
 
-/// # Safety
-/// As [`ScanFn`], on a processor with AVX2.
 #[target_feature(enable = "avx2,popcnt,bmi1")]
-unsafe fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
+fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     masks: &Masks,
-    entries: *const u8,
-    count: usize,
+    entries: &[u8],
     first: u32,
-    words: *mut u64,
+    room: &mut [MaybeUninit<u64>],
 ) -> usize {
     let keep: [_; KEEP] = std::array::from_fn(|i| [masks.keep[i].mask, masks.keep[i].value].map(|v| broadcast4(v)));
     let moves: [_; MOVES] = std::array::from_fn(|i| {
@@ -259,25 +248,21 @@ unsafe fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     });
     let lanes = _mm256_set_epi64x(3, 2, 1, 0);
     let place = _mm_cvtsi32_si128(masks.index_shift.cast_signed());
-    let mut index = _mm256_sll_epi64(_mm256_add_epi64(lanes, broadcast4(first.into())), place);
+    let start = _mm256_sll_epi64(_mm256_add_epi64(lanes, broadcast4(first.into())), place);
+    let mut offset = _mm256_xor_si256(start, broadcast4(masks.constant));
     let step = broadcast4(4 << masks.index_shift);
-    let constant = broadcast4(masks.constant);
-    let reversed = _mm256_set_epi64x(0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607);
-    let mut out = words;
-    let mut done = 0;
-    while done < count {
-        let left = count - done;
-        let valid = if left >= 4 { 0xf } else { (1 << left) - 1 };
-        let x = if left >= 4 {
-            // SAFETY: four entries are left.
-            unsafe { _mm256_loadu_si256(entries.add(done * 8).cast()) }
-        } else {
-            let mut rest = [0_u64; 4];
-            // SAFETY: `left` entries are left, and the array has room for them.
-            unsafe { std::ptr::copy_nonoverlapping(entries.add(done * 8), rest.as_mut_ptr().cast::<u8>(), left * 8) };
-            // SAFETY: the array has four words.
-            unsafe { _mm256_loadu_si256(rest.as_ptr().cast()) }
+    let (low, high) = (REVERSED[0], REVERSED[1]);
+    let reversed = _mm256_set_epi64x(high, low, high, low);
+    let (chunks, rest) = entries.as_chunks::<32>();
+    let last = padded(rest);
+    let mut kept_words = 0;
+    for at in 0..=chunks.len() {
+        let (bytes, valid) = match chunks.get(at) {
+            Some(chunk) => (chunk, 0xf),
+            None => (&last, (1_u32 << (rest.len() / 8)) - 1),
         };
+        // SAFETY: the array has the 32 bytes that are read, which need no alignment.
+        let x = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
         let x = if masks.big_endian { _mm256_shuffle_epi8(x, reversed) } else { x };
         let mut any = _mm256_setzero_si256();
         for [mask, value] in keep {
@@ -285,7 +270,7 @@ unsafe fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
         }
         let kept = _mm256_movemask_pd(_mm256_castsi256_pd(any)).cast_unsigned();
         let kept = valid & if masks.inverted { !kept } else { kept };
-        let mut word = _mm256_xor_si256(index, constant);
+        let mut word = offset;
         for ([right, left, mask], leftward) in moves.into_iter().zip(leftward) {
             let shifted = if leftward { _mm256_sllv_epi64(x, left) } else { _mm256_srlv_epi64(x, right) };
             word = _mm256_xor_si256(word, _mm256_and_si256(shifted, mask));
@@ -294,20 +279,89 @@ unsafe fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
             let holds = _mm256_cmpeq_epi64(_mm256_and_si256(x, mask), value);
             word = _mm256_xor_si256(word, _mm256_and_si256(holds, toggles));
         }
-        index = _mm256_add_epi64(index, step);
-        // SAFETY: the row of the table has eight halves, and `kept` is below 16.
-        let order = unsafe { _mm256_loadu_si256(COMPRESS[(kept & 0xf) as usize].as_ptr().cast()) };
+        offset = _mm256_add_epi64(offset, step);
+        let order = &COMPRESS[(kept & 0xf) as usize];
+        // SAFETY: the array has the eight halves that are read, which need no alignment.
+        let order = unsafe { _mm256_loadu_si256(order.as_ptr().cast()) };
         let packed = _mm256_permutevar8x32_epi32(word, order);
-        // SAFETY: `out` is at most `done` words behind the first, and four more are within `count + SLACK`.
-        unsafe { _mm256_storeu_si256(out.cast(), packed) };
-        let stays = if masks.until { kept.trailing_ones() } else { kept.count_ones() };
-        // SAFETY: at most four words on, within what was written.
-        out = unsafe { out.add(stays as usize) };
+        let places = &mut room[kept_words..kept_words + 4];
+        // SAFETY: there are four places.
+        unsafe { _mm256_storeu_si256(places.as_mut_ptr().cast(), packed) };
+        kept_words += if masks.until { kept.trailing_ones() } else { kept.count_ones() } as usize;
         if masks.until && kept != valid {
             break;
         }
-        done += 4;
     }
-    // SAFETY: both point into the room for words, `out` behind `words`.
-    unsafe { out.offset_from_unsigned(words) }
+    kept_words
+}
+
+/// What is left of a run, filled up with entries that are not counted.
+fn padded<const BYTES: usize>(rest: &[u8]) -> [u8; BYTES] {
+    let mut padded = [0; BYTES];
+    padded[..rest.len()].copy_from_slice(rest);
+    padded
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ptwalk_verifier::reduce::Move;
+
+    use super::*;
+
+    /// Frames below bit 40, the index below bit 49.
+    const INDEX_SHIFT: u32 = 40;
+    const INDEX: u64 = 0x1ff << INDEX_SHIFT;
+
+    fn cube() -> impl Strategy<Value = Cube> {
+        // Few bits, so that tests hold now and then.
+        (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>())
+            .prop_map(|(a, b, c, d, value)| Cube { mask: a & b & c & d, value: value & a & b & c & d })
+    }
+
+    fn reduction() -> impl Strategy<Value = Reduction> {
+        let moves = prop::collection::vec((-63..=63, any::<u64>()), 0..=MOVES_MAX);
+        let terms = prop::collection::vec((cube(), any::<u64>()), 0..=TERMS_MAX);
+        let keep = prop::collection::vec(cube(), 0..=KEEP_MAX);
+        (keep, any::<bool>(), moves, any::<u64>(), terms).prop_map(|(keep, inverted, moves, constant, terms)| {
+            let mut free = !INDEX;
+            let mut place = |mask: u64| {
+                let mask = mask & free;
+                free &= !mask;
+                mask
+            };
+            let moves = moves.into_iter().map(|(right, mask)| Move { right, mask: place(mask) }).collect();
+            let terms = terms.into_iter().map(|(cube, toggles)| Term { cube, toggles: toggles & !INDEX }).collect();
+            Reduction { keep, inverted, moves, constant: constant & !INDEX, terms }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn kernels_say_what_the_reduction_says(
+            reduction in reduction(),
+            entries in prop::collection::vec(any::<u64>(), 0..70),
+            first in 0..400_u32,
+            until: bool,
+            big_endian: bool,
+        ) {
+            let mut expected = Vec::new();
+            for (index, x) in (u64::from(first)..).zip(&entries) {
+                if reduction.keeps(*x) {
+                    expected.push(reduction.word(*x) | index << INDEX_SHIFT);
+                } else if until {
+                    break;
+                }
+            }
+            let bytes: Vec<u8> =
+                entries.iter().flat_map(|x| if big_endian { x.to_be_bytes() } else { x.to_le_bytes() }).collect();
+            for isa in [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available()) {
+                let kernel = Kernel::new(isa, &reduction, INDEX_SHIFT, until, big_endian);
+                // What is there already stays.
+                let mut words = vec![7];
+                kernel.scan(Run { bytes: &bytes, first }, &mut words);
+                prop_assert_eq!(&words[1..], &expected[..], "{:?}", isa);
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Every configuration of a plugin.
 //!
-//! In: a plugin and laws. Out: the verdict under each configuration of a product of options, on several threads, as
+//! In: a plugin and laws. Out: the verdict under each configuration of a [`Machine`]'s product, on several threads, as
 //! they come. Guaranteed: a configuration under which the plugin's own geometry does not add up is counted apart, as
 //! one it does not support; everything else is verified in full, as [`Session::verify`] does. Not handled: values
 //! between those of the product.
@@ -10,59 +10,9 @@ use std::sync::mpsc;
 
 use ptwalk_abi::{Config, Extern, KVersion};
 
-use crate::validate::ValidPlugin;
-
+use super::machines::{MACHINES, Machine};
 use super::{Demand, LawSet, Outcome, Session};
-
-/// `PAGE_SHIFT`, `VA_BITS`, `PA_BITS` as kernels can be built: arm64's ten combinations of granule and VA size (v6.14,
-/// arch/arm64/Kconfig), 64K with 48 bits of VA in both forms of the address. Other architectures support some of them.
-const SHAPES: [(i32, i32, i32); 11] = [
-    (12, 39, 48),
-    (12, 48, 48),
-    (12, 52, 52),
-    (14, 36, 48),
-    (14, 47, 48),
-    (14, 48, 48),
-    (14, 52, 52),
-    (16, 42, 48),
-    (16, 48, 48),
-    (16, 48, 52),
-    (16, 52, 52),
-];
-
-/// Kernel versions: the first of each epoch, in which some architecture's helpers differ from those before.
-const VERSIONS: [(u8, u8); 17] = [
-    (5, 3),
-    (5, 4),
-    (5, 7),
-    (5, 8),
-    (5, 9),
-    (5, 10),
-    (5, 15),
-    (5, 19),
-    (6, 1),
-    (6, 2),
-    (6, 6),
-    (6, 9),
-    (6, 11),
-    (6, 12),
-    (6, 14),
-    (6, 17),
-    (6, 18),
-];
-
-/// Options and the values they take.
-const OPTIONS: [(Extern, [i32; 2]); 5] = [
-    (Extern::TRANSPARENT_HUGEPAGE, [0, 1]),
-    (Extern::HUGETLB_PAGE, [0, 1]),
-    (Extern::NUMA_BALANCING, [0, 1]),
-    (Extern::ARCH_HAS_PTE_DEVMAP, [0, 1]),
-    (Extern::DEVMAP_SERIES, [0, 31]),
-];
-
-/// Options that only some architectures have, and the values they take: tried where a plugin asks for the option.
-const OWN_OPTIONS: [(Extern, [i32; 2]); 2] =
-    [(Extern::PPC_RADIX_MMU, [1, 0]), (Extern::HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD, [0, 1])];
+use crate::validate::ValidPlugin;
 
 /// Whether the plugin has tables under a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,47 +70,37 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// The product of what every architecture has.
-    pub fn all() -> Matrix {
-        Matrix::product(&SHAPES, &OPTIONS)
-    }
-
-    /// The product for one plugin. Options that it asks for are added to those that every architecture has; to a plugin
-    /// that does not ask for `VA_BITS`, shapes with the same page size are one.
-    pub fn of_plugin(plugin: &ValidPlugin) -> Matrix {
-        let asks = |key: &Extern| plugin.imports().contains(key);
-        let last_of_its_page_size = |at: usize| SHAPES[at + 1..].iter().all(|later| later.0 != SHAPES[at].0);
-        let shapes: Vec<_> = (0..SHAPES.len())
-            .filter(|at| asks(&Extern::VA_BITS) || last_of_its_page_size(*at))
-            .map(|at| SHAPES[at])
-            .collect();
-        let own = OWN_OPTIONS.into_iter().filter(|(key, _)| asks(key));
-        Matrix::product(&shapes, &OPTIONS.into_iter().chain(own).collect::<Vec<_>>())
-    }
-
-    fn product(shapes: &[(i32, i32, i32)], options: &[(Extern, [i32; 2])]) -> Matrix {
+    /// The whole product of a machine.
+    pub fn of_machine(machine: &Machine) -> Matrix {
         let mut configs = Vec::new();
-        for (page_shift, va_bits, pa_bits) in shapes {
-            let shape = Config::DEFAULT.with(Extern::PAGE_SHIFT, *page_shift).with(Extern::VA_BITS, *va_bits);
-            for (a, b) in VERSIONS {
+        for (page_shift, va_bits, pa_bits) in machine.shapes.iter().copied() {
+            let shape = Config::DEFAULT.with(Extern::PAGE_SHIFT, page_shift).with(Extern::VA_BITS, va_bits);
+            for (a, b) in machine.versions.iter().copied() {
                 let version = KVersion::new(a, b, 0).code();
-                let epoch = shape.with(Extern::PA_BITS, *pa_bits).with(Extern::LINUX_VERSION_CODE, version);
-                for choice in 0..1usize << options.len() {
-                    let chosen = options
-                        .iter()
-                        .enumerate()
-                        .fold(epoch, |config, (bit, (key, values))| config.with(*key, values[choice >> bit & 1]));
-                    configs.push(chosen);
-                }
+                let epoch = shape.with(Extern::PA_BITS, pa_bits).with(Extern::LINUX_VERSION_CODE, version);
+                configs.extend(choices(epoch, machine.options));
             }
         }
         Matrix { configs }
     }
 
-    /// Every `step`th configuration of the product. A step that shares no factor with the numbers of values reaches
-    /// every value of every option.
-    pub fn sample(step: usize) -> Matrix {
-        Matrix { configs: Matrix::all().configs.into_iter().step_by(step.max(1)).collect() }
+    /// The products of the machines that the plugin is for: those of which it imports an extern that no other has. A
+    /// plugin that imports none is verified under the first machine's.
+    pub fn for_plugin(plugin: &ValidPlugin) -> Matrix {
+        let imported = |machine: &&Machine| plugin.imports().iter().any(|key| machine.own.contains(key));
+        let mut configs: Vec<Config> =
+            MACHINES.iter().filter(imported).flat_map(|machine| Matrix::of_machine(machine).configs).collect();
+        if configs.is_empty() {
+            configs = MACHINES.first().map(Matrix::of_machine).map_or_else(Vec::new, |matrix| matrix.configs);
+        }
+        Matrix { configs }
+    }
+
+    /// Every `step`th configuration. A step that shares no factor with the numbers of values reaches every value of every
+    /// option.
+    #[must_use]
+    pub fn sample(self, step: usize) -> Matrix {
+        Matrix { configs: self.configs.into_iter().step_by(step.max(1)).collect() }
     }
 
     /// The given configurations.
@@ -209,6 +149,16 @@ impl Matrix {
         });
         tally
     }
+}
+
+/// Every choice of one value for each option, over `base`.
+fn choices(base: Config, options: &[&[&[(Extern, i32)]]]) -> Vec<Config> {
+    let with = |config: Config, settings: &[(Extern, i32)]| {
+        settings.iter().fold(config, |config, (key, value)| config.with(*key, *value))
+    };
+    options.iter().fold(vec![base], |configs, values| {
+        values.iter().flat_map(|settings| configs.iter().map(|config| with(*config, settings))).collect()
+    })
 }
 
 impl Session<'_> {

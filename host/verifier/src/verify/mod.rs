@@ -15,6 +15,7 @@ mod explain;
 mod forms;
 mod geometry;
 mod lawset;
+mod machines;
 mod matrix;
 mod obey;
 mod plugin;
@@ -31,6 +32,7 @@ use ptwalk_abi::Config;
 
 pub use forms::{Form, FormSource};
 pub use lawset::LawSet;
+pub use machines::{MACHINES, Machine};
 pub use matrix::{Case, Matrix, Supported, Tally};
 pub use obey::{LawOutcome, LawVerdict};
 pub use plugin::{ExportFacts, VerifiedPlugin};

@@ -7,11 +7,12 @@ use ptwalk_abi::Helper;
 
 use super::*;
 
-mod arm64;
 mod axioms;
 mod misc;
 mod ppc;
+mod shipped;
 mod thread;
+mod x86;
 
 fn repository() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

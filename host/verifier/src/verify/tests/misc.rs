@@ -144,7 +144,7 @@ fn a_run_over_the_matrix_can_be_stopped() {
     let plugin = load(SMALL);
     let session = Session::new(&plugin).expect("it can be decoded");
     let mut told = 0;
-    Matrix::all().run(&session, &host(), 1, |_| {
+    Matrix::for_plugin(&plugin).run(&session, &host(), 1, |_| {
         told += 1;
         false
     });
@@ -153,10 +153,31 @@ fn a_run_over_the_matrix_can_be_stopped() {
 
 #[test]
 fn the_matrix_is_the_product() {
-    let matrix = Matrix::all();
-    assert_eq!(matrix.configs().len(), 11 * 17 * 32);
-    let unique: std::collections::HashSet<&Config> = matrix.configs().iter().collect();
-    assert_eq!(unique.len(), matrix.configs().len());
+    for machine in MACHINES {
+        let matrix = Matrix::of_machine(machine);
+        let values: usize = machine.options.iter().map(|values| values.len()).product();
+        assert_eq!(matrix.configs().len(), machine.shapes.len() * machine.versions.len() * values);
+        let unique: std::collections::HashSet<&Config> = matrix.configs().iter().collect();
+        assert_eq!(unique.len(), matrix.configs().len());
+        for key in machine.options.iter().flat_map(|values| values.iter().flat_map(|settings| settings.iter())) {
+            let default = |config: &Config| config.value(key.0) == key.0.default();
+            assert!(matrix.configs().iter().any(default), "{}: the default of {}", machine.name, key.0);
+        }
+    }
+}
+
+#[test]
+fn a_plugin_is_for_the_machine_whose_externs_it_imports() {
+    for (path, name) in [
+        (ARM64, "arm64"),
+        ("walker-plugins/prebuilt/x86.wasm", "x86"),
+        ("walker-plugins/prebuilt/ppc.wasm", "ppc"),
+        (SMALL, "arm64"),
+    ] {
+        let machine = MACHINES.iter().find(|machine| machine.name == name).expect("there is such a machine");
+        let expected = Matrix::of_machine(machine);
+        assert_eq!(Matrix::for_plugin(&load(path)).configs(), expected.configs(), "{path}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The shipped arm64 plugin: verified under every configuration that arm64 has.
+//! The shipped plugins: each verified under every configuration that its architecture has.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use ptwalk_abi::{Extern, KVersion};
 use super::*;
 
 const ARM64: &str = "walker-plugins/prebuilt/arm64.wasm";
+const X86: &str = "walker-plugins/prebuilt/x86.wasm";
 
 #[test]
 fn verifies_under_the_default_configuration() {
@@ -54,9 +55,9 @@ fn every_helper_with_a_meaning_has_a_form() {
 }
 
 /// What every configuration of a matrix led to.
-fn run(matrix: &Matrix) -> (Tally, Vec<Timing>) {
+fn run(path: &str, matrix: &Matrix) -> (Tally, Vec<Timing>) {
     let start = Instant::now();
-    let plugin = load(ARM64);
+    let plugin = load(path);
     let loaded = Instant::now();
     let session = Session::new(&plugin).expect("it can be decoded");
     let decoded = Instant::now();
@@ -111,26 +112,46 @@ fn print(tally: &Tally, timings: &[Timing]) {
 /// A step that is prime to the numbers of shapes, versions and choices meets every value of each.
 const STEP: usize = 23;
 
-#[test]
-fn verifies_under_a_sample_of_the_matrix() {
-    let sample = Matrix::sample(STEP);
-    for key in [Extern::PAGE_SHIFT, Extern::VA_BITS, Extern::PA_BITS, Extern::LINUX_VERSION_CODE] {
+fn verifies_under_a_sample(path: &str) {
+    let all = Matrix::for_plugin(&load(path));
+    let sample = all.clone().sample(STEP);
+    for key in Extern::ALL.iter().copied() {
         let values = |matrix: &Matrix| {
             let values = matrix.configs().iter().map(|config| config.value(key));
             values.collect::<std::collections::BTreeSet<_>>()
         };
-        assert_eq!(values(&sample), values(&Matrix::all()), "the sample misses values of {key}");
+        assert_eq!(values(&sample), values(&all), "the sample misses values of {key}");
     }
-    let (tally, timings) = run(&sample);
+    let (tally, timings) = run(path, &sample);
     print(&tally, &timings);
     assert!(tally.passes(), "{tally:?}");
     assert_eq!(tally.verified + tally.unsupported, sample.configs().len());
 }
 
 #[test]
-#[ignore = "the whole product takes minutes; run with --release"]
-fn verifies_under_the_whole_matrix() {
-    let (tally, timings) = run(&Matrix::all());
+fn arm64_verifies_under_a_sample_of_its_matrix() {
+    verifies_under_a_sample(ARM64);
+}
+
+#[test]
+fn x86_verifies_under_a_sample_of_its_matrix() {
+    verifies_under_a_sample(X86);
+}
+
+fn verifies_under_all(path: &str) {
+    let (tally, timings) = run(path, &Matrix::for_plugin(&load(path)));
     print(&tally, &timings);
     assert!(tally.passes(), "{tally:?}");
+}
+
+#[test]
+#[ignore = "the whole product takes minutes; run with --release"]
+fn arm64_verifies_under_the_whole_matrix() {
+    verifies_under_all(ARM64);
+}
+
+#[test]
+#[ignore = "the whole product takes minutes; run with --release"]
+fn x86_verifies_under_the_whole_matrix() {
+    verifies_under_all(X86);
 }
