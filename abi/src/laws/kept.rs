@@ -60,6 +60,7 @@ pub(super) const FRAMES: &[Law] = &[
         DERIVED,
         "changing the protection to another that is present and has no address bits does not move a pte to another frame",
         "forall x: u64, prot: u64 where prot & pfn_pte((1 << (PA_BITS - PAGE_SHIFT)) - 1, 0) == 0 && pte_present(prot)
+         && pte_pfn(prot) == 0
          && !pte_none(x) && !pte_none(pte_modify(x, prot)). pte_pfn(pte_modify(x, prot)) == pte_pfn(x)",
     ),
     law(
@@ -67,6 +68,7 @@ pub(super) const FRAMES: &[Law] = &[
         DERIVED,
         "changing the protection to another that is present and has no address bits moves no leaf to another frame",
         "forall x: u64, prot: u64 where prot & pfn_pmd((1 << (PA_BITS - PAGE_SHIFT)) - 1, 0) == 0 && pmd_present(prot)
+         && pmd_pfn(prot) == 0
          && pmd_leaf(x) && !pmd_none(pmd_modify(x, prot)). pmd_pfn(pmd_modify(x, prot)) == pmd_pfn(x)",
     ),
     law(

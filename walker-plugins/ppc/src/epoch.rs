@@ -15,12 +15,10 @@ use crate::layout::DEVMAP;
 
 impl<K: Kconfig> Ppc<K> {
     /// DEVMAP where the modelled kernel has it, else nothing. Read: in v5.3.1 (it came with v4.13) and v6.14, gone from
-    /// v6.17. A kernel of the 2019 series has it whatever the version says, as on arm64. No released kernel for book3s is
-    /// without ARCH_HAS_PTE_DEVMAP before v6.17.
+    /// v6.17. No released kernel for book3s is without ARCH_HAS_PTE_DEVMAP before v6.17.
     #[inline(always)]
     pub(crate) fn devmap_bit(&self) -> u64 {
-        let in_use = !self.0.since(6, 17) || self.0.on(Extern::DEVMAP_SERIES);
-        if self.0.on(Extern::ARCH_HAS_PTE_DEVMAP) && in_use { DEVMAP } else { 0 }
+        if self.0.on(Extern::ARCH_HAS_PTE_DEVMAP) && !self.0.since(6, 17) { DEVMAP } else { 0 }
     }
 
     /// Whether the devmap helpers are more than generic stubs.
