@@ -182,7 +182,7 @@ impl Probe {
         }
         match self.arch {
             Some(("arm64", _)) => self.arm64(image, info),
-            Some(("ppc", _)) => self.ppc(info),
+            Some(("ppc", _)) => self.ppc(image, info),
             _ => {}
         }
     }

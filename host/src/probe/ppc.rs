@@ -7,8 +7,8 @@
 
 use ptwalk_abi::{Extern, Half, PhysAddr};
 
-use super::{CandidateRoot, Probe};
-use crate::image::VmcoreInfo;
+use super::{CandidateRoot, Probe, holds};
+use crate::image::{Image, VmcoreInfo};
 use crate::walk::Root;
 
 /// `__pa`: what of an address in the linear map is not physical.
@@ -18,7 +18,7 @@ const PAGE_OFFSET: u64 = 0xc000_0000_0000_0000;
 
 impl Probe {
     /// What the note says of the MMU and of the kernel's root.
-    pub(super) fn ppc(&mut self, info: &VmcoreInfo) {
+    pub(super) fn ppc(&mut self, image: &Image, info: &VmcoreInfo) {
         match info.number("RADIX_MMU").and_then(|radix| i32::try_from(radix).ok()) {
             Some(radix) => self.find(Extern::PPC_RADIX_MMU, radix, format!("NUMBER(RADIX_MMU)={radix}")),
             None => self.ppc_mmu_unknown("VMCOREINFO has no RADIX_MMU"),
@@ -27,7 +27,8 @@ impl Probe {
         if va.0 & PAGE_OFFSET_MASK == PAGE_OFFSET {
             let pa = PhysAddr(va.0 & !PAGE_OFFSET_MASK);
             let evidence = format!("SYMBOL(swapper_pg_dir)={va:#x} in the linear map");
-            self.roots.push(CandidateRoot { root: Root { pa, half: Half::Upper }, name: "swapper_pg_dir", evidence });
+            let root = Root { pa, half: Half::Upper };
+            self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence, held: holds(image, pa) });
         }
     }
 
