@@ -10,29 +10,30 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use ptwalk::bench::engines::{Named, arm64, engines, present, user_writable, walk};
+use ptwalk::bench::native::{self, Scans, Tally};
+use ptwalk::bench::tables::{Shape, Tables};
+use ptwalk::bench::{SEED, machine};
 use ptwalk::engine::{Queries, Wanted};
-use support::engines::{Named, arm64, engines, present, user_writable, walk};
-use support::native::{self, Scans, Tally};
-use support::tables::{Shape, Tables};
-use support::{SEED, machine};
 
 /// Words in the tables that hold leaves: 128 MiB of them, which no cache holds.
 const ENTRIES: u64 = 16 << 20;
 
 fn bench_engines(group: &mut BenchmarkGroup<'_, WallTime>, tables: &Tables, wanted: &Wanted, expected: Tally) {
-    let plugin = arm64();
+    let plugin = arm64().expect("arm64 is verified");
     let queries = Queries::walk(plugin.geometry(), wanted);
     // By single calls this image would take minutes; `op` has that figure.
-    for Named { name, mut engine } in engines(&plugin, &queries, false) {
-        assert_eq!(walk(&mut engine, &tables.set()), expected, "{name} and the hand-written walk differ");
-        group.bench_function(name, |bencher| bencher.iter(|| walk(&mut engine, &tables.set())));
+    for Named { name, mut engine } in engines(&plugin, &queries, false).expect("arm64 is fused") {
+        let walk = |engine: &mut _| walk(engine, &tables.set()).expect("arm64 does not fail");
+        assert_eq!(walk(&mut engine), expected, "{name} and the hand-written walk differ");
+        group.bench_function(name, |bencher| bencher.iter(|| walk(&mut engine)));
     }
 }
 
 fn bench_walks(criterion: &mut Criterion) {
-    let geometry = *arm64().geometry();
+    let geometry = *arm64().expect("arm64 is verified").geometry();
     for shape in [Shape::Scattered, Shape::Linear, Shape::Holes, Shape::Blocks] {
-        let tables = Tables::new(shape, ENTRIES, SEED, geometry);
+        let tables = Tables::new(shape, ENTRIES, SEED, geometry).expect("128 MiB");
         let set = tables.set();
         let mut group = criterion.benchmark_group(format!("walk/arm64-4k/{}", shape.name()));
         group.throughput(Throughput::Elements(tables.entries));

@@ -16,6 +16,7 @@ use ptwalk::sample;
 use ptwalk::walk::{Event, TableSet, walk_map};
 use ptwalk_abi::{Config, Extern, Half, Helper, KVersion};
 use ptwalk_verifier::validate::ValidPlugin;
+use ptwalk_verifier::verify::{LawSet, verify};
 use support::random::Random;
 
 type Failure = Box<dyn std::error::Error>;
@@ -93,6 +94,25 @@ fn every_exported_helper_answers_as_the_plugin_in_rust() -> Result<(), Failure> 
         }
         println!("{name}: {calls} calls agree");
     }
+    Ok(())
+}
+
+#[test]
+fn a_plugin_in_text_has_lines_and_the_same_bytes_in_every_folder() -> Result<(), Failure> {
+    let text = "(module\n  (func (export \"pte_none\") (param i64) (result i32)\n    unreachable))";
+    let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
+    let mut modules = Vec::new();
+    for folder in &folders {
+        let file = folder.path().join("small.wat");
+        std::fs::write(&file, text)?;
+        let spec = file.display().to_string();
+        modules.push(plugin::read(&spec)?);
+        let report = verify(&plugin::load(&spec)?, &Config::DEFAULT, &LawSet::host()?).report();
+        let error = report.errors.iter().find(|error| error.op.as_deref() == Some("unreachable"));
+        let source = error.ok_or("it is not refused")?.source.as_deref();
+        assert_eq!(source, Some("small.wat:3"));
+    }
+    assert_eq!(modules[0], modules[1]);
     Ok(())
 }
 

@@ -11,6 +11,7 @@
 //! ;; expect: S110 at 0x1a, export pte_pfn    code and place: 0xOFFSET, export NAME, function INDEX, op TEXT, module
 //! ;; message: env.log                        part of the message of the last expected error
 //! ;; reason: …    ;; suggests: …             part of its reason, or of its suggestion
+//! ;; source: frame.c:4                       part of its source line; `none` where it has none
 //! ;; counterexample: x = 0x2                 its counterexample begins so, and no digit follows
 //! ;; omitted: 9980                           how many errors are found and not shown, where it is not none
 //! ;; claim: memory 1 pages                   what is said about a module that is accepted; the whole line
@@ -21,6 +22,7 @@
 //! ;; warning: assumed version 1              part of a warning; each warning wants its own
 //! ;; config: PAGE_SHIFT = 16                 a value that is not the default
 //! ;; law: law NAME: forall x: u64. …         a line of the law file that the plugin is verified with
+//! ;; debug: lines                            the module gets a line table, as assemblers write one
 //! ;; stages: validate                        stops after validation: the file is about the module's form
 //! ;; generate: NAME = 100 x block            {NAME} in module or laws stands for the text 100 times, separated by spaces;
 //!                                            in quotes, for the text without spaces; {i} and {i+1} count in it
@@ -35,6 +37,10 @@
 
 #[path = "verify/case.rs"]
 mod case;
+#[path = "verify/footprint.rs"]
+mod footprint;
+#[path = "verify/golden.rs"]
+mod golden;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -5,6 +5,7 @@
 //! [`gup`] models the kernel's `get_user_pages_fast` over the same descent.
 
 pub mod audit;
+pub mod bench;
 pub mod engine;
 pub mod extract;
 pub mod gup;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ptwalk_abi::{Config, Extern, KVersion, Kconfig};
 use ptwalk_verifier::laws::LawError;
-use ptwalk_verifier::limits::SCAN_BYTES_MAX;
+use ptwalk_verifier::limits::{MODULE_BYTES_MAX, SCAN_BYTES_MAX};
 use ptwalk_verifier::report::Rejection;
 use ptwalk_verifier::validate::ValidPlugin;
 use ptwalk_verifier::verify::{LawSet, Outcome, VerifiedPlugin, VerifyReport, verify};
@@ -148,8 +148,19 @@ pub fn read(spec: &str) -> Result<Vec<u8>, LoadError> {
     let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
     read.map_err(|cause| LoadError::Io { path: spec.to_owned(), cause })?;
     if is_text {
-        let wasm = wat::Parser::new().parse_bytes(Some(path), &bytes);
-        bytes = wasm.map_err(|cause| LoadError::Wat { path: spec.to_owned(), cause })?.into_owned();
+        bytes = assemble(path, &bytes).map_err(|cause| LoadError::Wat { path: spec.to_owned(), cause })?;
     }
     Ok(bytes)
+}
+
+/// Assembles a text, with a line table so that reports name its lines. The table names the file and not its folder: one
+/// text is one module, and has one hash, wherever it lies. Where it would make the module too large it is left out.
+fn assemble(path: &Path, text: &[u8]) -> Result<Vec<u8>, wat::Error> {
+    let mut parser = wat::Parser::new();
+    parser.generate_dwarf(wat::GenerateDwarf::Lines);
+    match parser.parse_bytes(path.file_name().map(Path::new), text) {
+        Ok(module) if module.len() <= MODULE_BYTES_MAX => Ok(module.into_owned()),
+        // What is wrong is said with the whole path.
+        _ => Ok(wat::Parser::new().parse_bytes(Some(path), text)?.into_owned()),
+    }
 }

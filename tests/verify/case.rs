@@ -72,6 +72,8 @@ pub(crate) struct Case {
     /// The law file.
     pub(crate) laws: String,
     pub(crate) validate_only: bool,
+    /// The module gets a line table that names the file.
+    pub(crate) debug_lines: bool,
 }
 
 impl Case {
@@ -98,8 +100,8 @@ impl Case {
                 let places = places.split(", ").map(Place::parse).collect::<Result<_, _>>()?;
                 self.expected.push(Expected { line, code, places, parts: Vec::new() });
             }
-            "message" | "reason" | "suggests" | "counterexample" => {
-                let key = ["message", "reason", "suggests", "counterexample"]
+            "message" | "reason" | "suggests" | "counterexample" | "source" => {
+                let key = ["message", "reason", "suggests", "counterexample", "source"]
                     .into_iter()
                     .find(|k| *k == word)
                     .unwrap_or_default();
@@ -113,6 +115,7 @@ impl Case {
             "config" => self.config = configured(self.config, rest)?,
             "law" => self.laws += &format!("{rest}\n"),
             "stages" if rest == "validate" => self.validate_only = true,
+            "debug" if rest == "lines" => self.debug_lines = true,
             _ => return Err(format!("unknown directive {word:?}")),
         }
         if rest.is_empty() { Err(format!("{word} without a text")) } else { Ok(()) }
@@ -129,9 +132,15 @@ impl Case {
             }
         }
         // Directives are comments, and a slot among them is for the laws.
-        let lines = source.lines().filter(|line| !line.trim().starts_with(";;"));
-        let text = fill(&lines.collect::<Vec<_>>().join("\n"), &self.generated);
-        wat::parse_str(&text).map_err(|error| format!("not WAT: {error}"))
+        let code = |line| if str::trim(line).starts_with(";;") { "" } else { line };
+        let lines: Vec<&str> = source.lines().map(code).collect();
+        let text = fill(&lines.join("\n"), &self.generated);
+        let mut parser = wat::Parser::new();
+        if self.debug_lines {
+            parser.generate_dwarf(wat::GenerateDwarf::Lines);
+        }
+        let name = path.file_name().map(Path::new);
+        parser.parse_str(name, &text).map_err(|error| format!("not WAT: {error}"))
     }
 
     /// What the verifier does other than the file says.
@@ -186,6 +195,7 @@ impl Expected {
             let text = match *key {
                 "message" => &error.message,
                 "reason" => &error.reason,
+                "source" => error.source.as_deref().unwrap_or("none"),
                 "counterexample" => {
                     let shown = error.counterexample.as_deref().unwrap_or("");
                     if !is_counterexample(part, shown) {

@@ -1,6 +1,7 @@
 //! Arguments, dispatch and exit codes.
 
 mod args;
+mod bench;
 mod census;
 mod dump;
 mod exit;
@@ -33,6 +34,7 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Gen(args) => generate::run(&args),
         Command::Verify(args) => verify::run(&args),

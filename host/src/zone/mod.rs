@@ -84,7 +84,9 @@ pub struct Zone {
     /// By first byte, so that registering and finding one of many stays cheap.
     by_start: BTreeMap<PhysAddr, PgmapId>,
     pgmap_refs: Vec<u64>,
-    page_refs: HashMap<Pfn, i64>,
+    /// GUP looks a page up here for every page that it pins: a hash that is quick, and seeded, because frames come from
+    /// strangers.
+    page_refs: HashMap<Pfn, i64, foldhash::fast::RandomState>,
     /// Order of a compound page, by its first frame.
     compounds: BTreeMap<Pfn, u32>,
     /// Entries that change between the first look and the recheck: physical address of the entry, new value.
@@ -220,12 +222,12 @@ impl Zone {
 
     /// `try_get_compound_head`: adds `count` references to a head that has any, and says whether it did.
     pub fn try_get(&mut self, head: Pfn, count: i64) -> bool {
-        let refcount = self.refcount(head);
-        if refcount <= 0 {
-            return false;
+        let refcount = self.page_refs.entry(head).or_insert(1);
+        let any = *refcount > 0;
+        if any {
+            *refcount = refcount.saturating_add(count);
         }
-        self.page_refs.insert(head, refcount.saturating_add(count));
-        true
+        any
     }
 
     /// `get_page`: adds a reference to a head whatever its count.

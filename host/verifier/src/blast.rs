@@ -8,7 +8,7 @@
 use crate::bits::Model;
 use crate::bits::aig::{Aig, CircuitError, Lit};
 use crate::bits::budget::{self, QueryBudget};
-use crate::bits::decide::{DecideError, Decider, Implication, Spent, Verdict};
+use crate::bits::decide::{DecideError, Decider, Exhausted, Implication, Spent, Verdict};
 use crate::bits::word::{self, Word};
 use crate::expr::{Arena, BinaryOp, CompareOp, ExprId, Node, UnaryOp};
 
@@ -196,6 +196,9 @@ impl Prover {
     /// # Errors
     /// [`DecideError`], here and below.
     pub fn always_false(&mut self, arena: &Arena, id: ExprId) -> Result<Verdict, DecideError> {
+        if self.decider.out_of_time() {
+            return Ok(Verdict::late());
+        }
         let lit = self.blaster.truth(arena, id)?;
         self.decider.always_false(&self.blaster.aig, lit)
     }
@@ -208,6 +211,9 @@ impl Prover {
 
     /// Whether `claim` holds for all arguments under which `given` does.
     pub fn implies(&mut self, arena: &Arena, given: ExprId, claim: ExprId) -> Result<Implication, DecideError> {
+        if self.decider.out_of_time() {
+            return Ok(Implication::Unknown { exhausted: Exhausted::Deadline, spent: Spent::default() });
+        }
         let (given, claim) = (self.blaster.truth(arena, given)?, self.blaster.truth(arena, claim)?);
         self.decider.implies(&mut self.blaster.aig, given, claim)
     }
@@ -217,6 +223,11 @@ impl Prover {
         let word = self.blaster.word(arena, id)?;
         let bits = word.bits().iter().enumerate();
         Ok(bits.fold(0, |value, (bit, &lit)| value | u64::from(self.blaster.aig.evaluate(lit, model)) << bit))
+    }
+
+    /// Whether the deadline of all questions has passed.
+    pub fn out_of_time(&self) -> bool {
+        self.decider.out_of_time()
     }
 
     /// Gates and input bits built so far.

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod op;
 pub mod reduce;
 pub mod report;
+pub mod source;
 pub mod text;
 pub mod validate;
 pub mod verify;

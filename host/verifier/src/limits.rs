@@ -65,6 +65,9 @@ pub const MANIFEST_VALUE_CHARS_MAX: usize = 256;
 /// Characters shown of a name that comes from the plugin.
 pub const NAME_CHARS_MAX: usize = 64;
 
+/// Bytes read of a name in debug information. Paths are shorter, and more than the end of one is not shown.
+pub const SOURCE_NAME_BYTES_MAX: usize = 512;
+
 /// Characters shown of one sentence of a diagnostic, which may quote several names.
 pub const TEXT_CHARS_MAX: usize = 2000;
 

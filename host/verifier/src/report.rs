@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::code::Code;
 use crate::limits::ERRORS_MAX;
+use crate::source::SourceLines;
 use crate::text;
 
 /// Columns of a line of a section.
@@ -132,10 +133,24 @@ impl Diagnostic {
         self
     }
 
+    /// With one more line after those that led there.
+    #[must_use]
+    pub fn also(mut self, line: impl AsRef<str>) -> Diagnostic {
+        self.causal_path.push(text::sentence(line.as_ref()));
+        self
+    }
+
     /// With the command that shows it.
     #[must_use]
     pub fn repro(mut self, command: impl AsRef<str>) -> Diagnostic {
         self.repro = Some(text::sentence(command.as_ref()));
+        self
+    }
+
+    /// Fills in file and line of the operator, where they are known.
+    #[must_use]
+    pub fn source(mut self, lines: &SourceLines) -> Diagnostic {
+        self.source = self.source.or_else(|| lines.at(self.offset?));
         self
     }
 

@@ -28,6 +28,7 @@ pub use self::manifest::Manifest;
 pub use self::noise::Noise;
 use crate::code::Code;
 use crate::report::{Diagnostic, Errors, Rejection, Warning};
+use crate::source::SourceLines;
 use crate::text;
 
 /// A plugin that is within the integer subset and the contract's types.
@@ -46,6 +47,7 @@ pub struct ValidPlugin {
     warnings: Vec<Warning>,
     sizes: Sizes,
     function_names: BTreeMap<u32, String>,
+    lines: SourceLines,
 }
 
 /// How large a plugin is.
@@ -77,7 +79,9 @@ impl ValidPlugin {
     pub fn validate(bytes: &[u8]) -> Result<ValidPlugin, Rejection> {
         header(bytes)?;
         let scan = scan::scan(bytes);
-        named(scan.errors, &scan.names, &BTreeMap::new()).into_result()?;
+        // A module that is too large is not searched for debug information.
+        named(scan.errors, &scan.names, &BTreeMap::new(), &SourceLines::default()).into_result()?;
+        let lines = SourceLines::of(bytes);
 
         // The narrow features are the gate. The wide ones only tell what is not WebAssembly at all from what is, but
         // lies outside the subset, so that the walk can name every breach instead of the first.
@@ -87,7 +91,7 @@ impl ValidPlugin {
             for fault in wasm::check(bytes, wasm::standard()) {
                 errors.push(fault.outside_subset());
             }
-            named(errors, &scan.names, &BTreeMap::new()).into_result()?;
+            named(errors, &scan.names, &BTreeMap::new(), &lines).into_result()?;
         }
         let mut subset = subset::walk(bytes, scan.names, scan.global_names);
         if subset.errors.is_empty() {
@@ -95,10 +99,11 @@ impl ValidPlugin {
                 subset.errors.push(fault.outside_subset());
             }
         }
-        named(subset.errors, &subset.function_names, &subset.exports).into_result()?;
+        named(subset.errors, &subset.function_names, &subset.exports, &lines).into_result()?;
 
         let mut warnings = scan.warnings;
         warnings.append(&mut subset.warnings);
+        warnings.extend(lines.error().map(|error| Warning::new(error.to_string())));
         if subset.abi_version.is_none() {
             let message = format!("no export `{ABI_MARKER}`: assumed version {ABI_VERSION} of the contract");
             warnings.push(Warning::new(message));
@@ -114,6 +119,7 @@ impl ValidPlugin {
             warnings,
             sizes: subset.sizes,
             function_names: subset.function_names,
+            lines,
         })
     }
 
@@ -182,10 +188,10 @@ impl ValidPlugin {
         helper_of(&self.exports, index)
     }
 
-    /// Adds the name of the function and of its export to a diagnostic about this plugin.
+    /// Adds the name of the function and of its export, and the source line, to a diagnostic about this plugin.
     #[must_use]
     pub fn name(&self, diagnostic: Diagnostic) -> Diagnostic {
-        name_one(diagnostic, &self.function_names, &self.exports)
+        name_one(diagnostic, &self.function_names, &self.exports, &self.lines)
     }
 
     /// Helpers that are absent and without which no page table can be walked.
@@ -215,13 +221,24 @@ fn helper_of(exports: &BTreeMap<Helper, u32>, index: u32) -> Option<Helper> {
     exports.iter().find(|&(_, found)| *found == index).map(|(helper, _)| *helper)
 }
 
-fn name_one(error: Diagnostic, names: &BTreeMap<u32, String>, exports: &BTreeMap<Helper, u32>) -> Diagnostic {
+fn name_one(
+    error: Diagnostic,
+    names: &BTreeMap<u32, String>,
+    exports: &BTreeMap<Helper, u32>,
+    lines: &SourceLines,
+) -> Diagnostic {
+    let error = error.source(lines);
     let Some(index) = error.function.as_ref().map(|function| function.index) else { return error };
     error.named(names.get(&index).map(String::as_str), helper_of(exports, index).map(Helper::name))
 }
 
-fn named(mut errors: Errors, names: &BTreeMap<u32, String>, exports: &BTreeMap<Helper, u32>) -> Errors {
-    errors.map(|error| name_one(error, names, exports));
+fn named(
+    mut errors: Errors,
+    names: &BTreeMap<u32, String>,
+    exports: &BTreeMap<Helper, u32>,
+    lines: &SourceLines,
+) -> Errors {
+    errors.map(|error| name_one(error, names, exports, lines));
     errors
 }
 

@@ -136,6 +136,7 @@ int PTWALK_EXPORT(pmd_none)(u64 pmd) { return pmd == 0; }
 int PTWALK_EXPORT(pmd_present)(u64 pmd) { return present(pmd); }
 int PTWALK_EXPORT(pmd_bad)(u64 pmd) { return !(pmd & TABLE_BIT); }
 int PTWALK_EXPORT(pmd_leaf)(u64 pmd) { return leaf(pmd); }
+int PTWALK_EXPORT(pmd_sect)(u64 pmd) { return (pmd & TYPE_MASK) == TYPE_BLOCK; }
 int PTWALK_EXPORT(pmd_huge)(u64 pmd) { return HUGETLB_PAGE() && huge(pmd); }
 int PTWALK_EXPORT(pmd_trans_huge)(u64 pmd) { return TRANSPARENT_HUGEPAGE() && huge(pmd); }
 

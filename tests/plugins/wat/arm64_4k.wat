@@ -61,6 +61,10 @@
   (func (export "pmd_leaf") (export "pud_leaf") (param $x i64) (result i32)
     (i32.and (call $present (local.get $x)) (i32.eqz (call $is_table (local.get $x)))))
 
+  ;; A block by its type
+  (func (export "pmd_sect") (param $x i64) (result i32)
+    (i64.eq (i64.and (local.get $x) (i64.const 3)) (i64.const 1)))
+
   ;; Any word that is neither empty nor a table by bit 1, present or not
   (func $is_huge (param $x i64) (result i32)
     (i32.and

@@ -11,6 +11,7 @@
 ;; claim: ignored custom section target_features of 1 byte
 ;; claim: exports pte_devmap as function 1
 ;; claim: memory 2 pages
+;; warning: no source info
 (module
   (table (export "__indirect_function_table") 1 1 funcref)
   (memory (export "memory") 2)

@@ -1,5 +1,5 @@
 ;; Whether the loop goes round at all is whether a 62-bit number that is the product of two primes can be factored.
-;; expect: L910 at 0x60, export pte_modify
+;; expect: L910 at 0x5a, export pte_modify, op loop
 ;; message: could not decide
 (module
   (func (export "ptwalk_abi_1"))

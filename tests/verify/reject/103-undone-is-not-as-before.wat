@@ -3,6 +3,7 @@
 ;; law: law undone: forall x: u64. pte_mkold(pte_mkyoung(x)) == x
 ;; expect: C801 at 0x77, export pte_mkold, op i64.and
 ;; message: law undone: does not hold for every input
+;; suggests: The law holds where !pte_young(x)
 ;; counterexample: x = 0x20 (bit 5 young): pte_mkold(pte_mkyoung(x)) = 0x0, x = 0x20 (bit 5 young)
 (module
   (func (export "ptwalk_abi_1"))

@@ -102,6 +102,13 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The answer to a question that is put after the deadline.
+    pub(crate) fn late() -> Verdict {
+        Verdict::Unknown { exhausted: Exhausted::Deadline, spent: Spent::default() }
+    }
+}
+
 /// The answer to "does the precondition imply the claim?".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Implication {
@@ -182,6 +189,7 @@ impl Decider {
                 let model = Model::zero(aig.input_widths().len());
                 return Ok(Verdict::Refuted { model, by: Engine::Rewriting });
             }
+            None if self.out_of_time() => return Ok(Verdict::late()),
             None => {}
         }
         let cone = Cone::of(aig, lit);
@@ -202,6 +210,11 @@ impl Decider {
             }
             Answer::Open(exhausted) => Ok(Verdict::Unknown { exhausted, spent }),
         }
+    }
+
+    /// Whether the deadline of all questions has passed: then every answer is [`Exhausted::Deadline`].
+    pub fn out_of_time(&self) -> bool {
+        self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Puts one question to the engines and books what it cost.
@@ -355,7 +368,8 @@ impl<'a> Query<'a> {
 
     fn sat_slice(&mut self, share: u32) -> sat::Outcome {
         let conflicts = slice(self.left.sat_conflicts, share);
-        if conflicts == 0 {
+        // Encoding the question is not interrupted.
+        if conflicts == 0 || self.out_of_time() {
             return sat::Outcome::Exhausted;
         }
         let ceiling = sat::Ceiling {

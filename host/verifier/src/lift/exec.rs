@@ -42,6 +42,8 @@ pub(super) struct Machine<'m, 'a> {
     pub frames: Vec<Frame>,
     current: Option<State>,
     hazards: BTreeMap<(u32, usize, Hazard), ExprId>,
+    /// An operator that is at fault while another one is lifted.
+    pub blamed: Option<(u32, usize)>,
     discharged: usize,
     work: u32,
     waiting_words: usize,
@@ -95,6 +97,7 @@ impl<'m, 'a> Machine<'m, 'a> {
             frames: Vec::new(),
             current: Some(start),
             hazards: BTreeMap::new(),
+            blamed: None,
             discharged: 0,
             work: 0,
             waiting_words: 0,
@@ -113,9 +116,9 @@ impl<'m, 'a> Machine<'m, 'a> {
         self.finish()
     }
 
-    /// The operator that is being lifted.
+    /// The operator that is being lifted, or the one that is to blame.
     pub(super) fn place(&self) -> Option<Place> {
-        let at = self.frames.last().map(|frame| (frame.function, frame.at))?;
+        let at = self.blamed.or_else(|| self.frames.last().map(|frame| (frame.function, frame.at)))?;
         self.module.places(&[at]).pop()
     }
 
@@ -127,13 +130,24 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     /// Notes that `hazard` happens here when `condition` holds on the path of `state`.
     pub(super) fn oblige(&mut self, state: &State, hazard: Hazard, condition: ExprId) -> Result<(), Problem> {
+        let at = self.frames.last().map_or((self.export, 0), |frame| (frame.function, frame.at));
+        self.oblige_at(at, state, hazard, condition)
+    }
+
+    /// [`Machine::oblige`] at the operator of a position.
+    fn oblige_at(
+        &mut self,
+        (function, at): (u32, usize),
+        state: &State,
+        hazard: Hazard,
+        condition: ExprId,
+    ) -> Result<(), Problem> {
         let all = self.guards.all(state.guard);
         let when = self.arena.and(all, condition)?;
         if self.arena.is_zero(when) {
             self.discharged += 1;
             return Ok(());
         }
-        let (function, at) = self.frames.last().map_or((self.export, 0), |frame| (frame.function, frame.at));
         let before = self.hazards.get(&(function, at, hazard)).copied();
         let when = match before {
             Some(before) => self.arena.or(before, when)?,
@@ -499,6 +513,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         let mut result = None;
         let mut instructions = 0;
         if let Some(mut state) = state {
+            let end = self.module.defined(self.export).map_or(0, |function| function.code.len().saturating_sub(1));
             let mutable = self.module.globals.iter().filter(|global| global.mutable);
             for (position, global) in mutable.enumerate() {
                 let Some(&value) = state.globals.get(position) else { continue };
@@ -508,7 +523,7 @@ impl<'m, 'a> Machine<'m, 'a> {
                     Some(pointer) if pointer == position => Hazard::StackPointerLost,
                     _ => Hazard::GlobalChanged,
                 };
-                self.oblige_at_end(&state, hazard, changed)?;
+                self.oblige_at((self.export, end), &state, hazard, changed)?;
             }
             instructions = state.steps;
             result = state.stack.pop();
@@ -523,18 +538,5 @@ impl<'m, 'a> Machine<'m, 'a> {
             .collect();
         let (stack_bytes, discharged) = (self.stack_bytes(), self.discharged);
         Ok(Outcome { result, instructions, stack_bytes, obligations, discharged })
-    }
-
-    /// [`Machine::oblige`] at the export's last `end`.
-    fn oblige_at_end(&mut self, state: &State, hazard: Hazard, condition: ExprId) -> Result<(), Problem> {
-        let all = self.guards.all(state.guard);
-        let when = self.arena.and(all, condition)?;
-        if self.arena.is_zero(when) {
-            self.discharged += 1;
-            return Ok(());
-        }
-        let end = self.module.defined(self.export).map_or(0, |function| function.code.len().saturating_sub(1));
-        self.hazards.insert((self.export, end, hazard), when);
-        Ok(())
     }
 }

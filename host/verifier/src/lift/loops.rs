@@ -1,12 +1,27 @@
 //! Whether a loop goes round again, and what is said about one that goes on for too long.
 
-use super::budget::{INSTRUCTIONS_MAX, ITERATIONS_MAX};
+use super::budget::{INSTRUCTIONS_MAX, ITERATIONS_MAX, REPLAY_INSTRUCTIONS_MAX};
 use super::exec::Machine;
 use super::finding::Problem;
 use super::frame::{Kind, Label};
 use super::replay::replay;
 use super::state::State;
 use super::witness::Answer;
+use crate::expr::ExprId;
+
+/// A loop that is going round.
+#[derive(Clone, Copy)]
+struct Round {
+    at: (u32, usize),
+    iterations: u32,
+    entry: Option<ExprId>,
+}
+
+impl Round {
+    fn of(function: u32, label: &Label) -> Round {
+        Round { at: (function, label.at), iterations: label.iterations, entry: label.entry }
+    }
+}
 
 impl Machine<'_, '_> {
     /// Whether a loop goes round again with this state; refuses it at the cap.
@@ -21,22 +36,28 @@ impl Machine<'_, '_> {
             Some((guard, entered)) => *guard == condition && entered.same_values(&state),
             None => false,
         };
-        if stuck || label.iterations + 1 >= ITERATIONS_MAX {
-            return Err(self.endless(label, &state, answer, stuck || label.is_stale(condition)));
+        let hopeless = answer == Answer::Unknown && self.oracle.is_spent();
+        if stuck || hopeless || label.iterations + 1 >= ITERATIONS_MAX {
+            let function = self.frames.last().map_or(self.export, |frame| frame.function);
+            return Err(self.endless(Round::of(function, label), &state, answer, stuck || label.is_stale(condition)));
         }
         Ok(Some(state))
     }
 
-    /// What to say about a loop that goes on at its cap, or that came back to a state it was in.
-    fn endless(&self, label: &Label, state: &State, answer: Answer, never_left: bool) -> Problem {
+    /// What to say about a loop that goes on at its cap, came back to a state it was in, or is left open.
+    /// One that nobody decides is to blame as a whole: where it was given up depends on the machine.
+    fn endless(&mut self, round: Round, state: &State, answer: Answer, never_left: bool) -> Problem {
         let condition = self.guards.all(state.guard);
-        let iterations = label.iterations + 1;
+        let iterations = round.iterations + 1;
         let input = match answer {
             Answer::Holds(input) => input,
-            _ => return Problem::UndecidedLoop { iterations, instructions: state.steps },
+            _ => {
+                self.blamed = Some(round.at);
+                return Problem::UndecidedLoop { iterations, instructions: state.steps };
+            }
         };
         if never_left {
-            let always = label.entry == Some(condition);
+            let always = round.entry == Some(condition);
             return Problem::NoExit { iterations, input: (!always).then_some(input) };
         }
         Problem::StillLooping { input, iterations, instructions: state.steps }
@@ -62,12 +83,13 @@ impl Machine<'_, '_> {
             .frames
             .iter()
             .rev()
-            .flat_map(|frame| frame.labels.iter().rev())
-            .find(|label| label.kind == Kind::Loop && label.iterations > 0);
+            .flat_map(|frame| frame.labels.iter().rev().map(|label| (frame.function, label)))
+            .find(|(_, label)| label.kind == Kind::Loop && label.iterations > 0)
+            .map(|(function, label)| (Round::of(function, label), label.stale));
         if let Answer::Holds(input) = &answer
             && open.len() > 1
         {
-            let counted = replay(self.module, self.config, self.export, input);
+            let counted = replay(self.module, self.config, self.export, input, REPLAY_INSTRUCTIONS_MAX);
             let factors: Vec<u64> =
                 open.iter().map(|at| counted.iterations(*at)).filter(|iterations| *iterations > 1).collect();
             if factors.len() > 1 {
@@ -75,7 +97,7 @@ impl Machine<'_, '_> {
             }
         }
         match innermost {
-            Some(label) => Err(self.endless(label, state, answer, label.stale)),
+            Some((round, stale)) => Err(self.endless(round, state, answer, stale)),
             None => Err(Problem::Instructions { limit: INSTRUCTIONS_MAX }),
         }
     }

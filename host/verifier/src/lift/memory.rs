@@ -150,20 +150,25 @@ impl Machine<'_, '_> {
             self.oblige(state, Hazard::AddressInStack, inside)?;
         }
         let candidates: Vec<&Region> = self.module.regions.iter().filter(|region| meets(&region.range())).collect();
-        let region = match candidates.as_slice() {
-            [] => return Ok(self.arena.constant(access.width, 0)?),
-            [only] => *only,
-            // With several pieces of data in reach, the one that the least address lies in is meant.
-            several => match several.iter().find(|region| region.range().contains(&known.min)) {
-                Some(region) => *region,
-                None => {
-                    let always = self.arena.constant(Width::W1, 1)?;
-                    self.oblige(state, Hazard::BeyondData, always)?;
-                    return Ok(self.arena.constant(access.width, 0)?);
-                }
-            },
-        };
-        self.load_table(state, at, access, region)
+        // With several pieces of data in reach, the load may be of any of them.
+        let mut word = None;
+        let mut outside = self.arena.constant(Width::W1, 1)?;
+        for region in &candidates {
+            let Some((inside, value)) = self.load_table(at, access, region)? else { continue };
+            word = Some(match word {
+                Some(word) => self.arena.select(inside, value, word)?,
+                None => value,
+            });
+            let elsewhere = self.arena.not(inside)?;
+            outside = self.arena.and(outside, elsewhere)?;
+        }
+        if !candidates.is_empty() {
+            self.oblige(state, Hazard::BeyondData, outside)?;
+        }
+        match word {
+            Some(word) => Ok(word),
+            None => Ok(self.arena.constant(access.width, 0)?),
+        }
     }
 
     /// Whether `bytes` bytes at `at` touch a range of addresses.
@@ -181,20 +186,17 @@ impl Machine<'_, '_> {
         }
     }
 
-    fn load_table(&mut self, state: &State, at: ExprId, access: Access, region: &Region) -> Result<ExprId, Problem> {
+    /// A load from one piece of data: whether it lies within, and then the value. `None` where it cannot.
+    fn load_table(&mut self, at: ExprId, access: Access, region: &Region) -> Result<Option<(ExprId, ExprId)>, Problem> {
         let bytes = u64::from(access.bytes);
         let known = self.arena.facts(at);
         let start = known.min.max(region.start);
         let base = self.arena.constant(Width::W64, start)?;
         let index = self.arena.sub(at, base)?;
-        let Some(last) = (region.range().end - start).checked_sub(bytes) else {
-            let always = self.arena.constant(Width::W1, 1)?;
-            self.oblige(state, Hazard::BeyondData, always)?;
-            return Ok(self.arena.constant(access.width, 0)?);
-        };
+        let Some(last) = (region.range().end - start).checked_sub(bytes) else { return Ok(None) };
         let limit = self.arena.constant(Width::W64, last)?;
         let beyond = self.arena.ult(limit, index)?;
-        self.oblige(state, Hazard::BeyondData, beyond)?;
+        let inside = self.arena.not(beyond)?;
         // Low bits of the index that are always 0 need no entries.
         let stride_bits = self.arena.facts(index).zeros.trailing_ones().min(12);
         let reachable = last.min(self.arena.facts(index).max) >> stride_bits;
@@ -223,7 +225,7 @@ impl Machine<'_, '_> {
         let table = self.arena.add_table(Table { width: access.width, values });
         let amount = self.arena.constant(Width::W64, stride_bits.into())?;
         let index = self.arena.shift(BinaryOp::ShrU, index, amount)?;
-        Ok(self.arena.lookup(table, index)?)
+        Ok(Some((inside, self.arena.lookup(table, index)?)))
     }
 
     /// A store.

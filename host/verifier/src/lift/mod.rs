@@ -22,6 +22,7 @@ mod instr;
 mod loops;
 mod memory;
 mod module;
+mod monitor;
 mod obligation;
 mod oracle;
 mod replay;
@@ -167,7 +168,14 @@ fn call_finding(module: &Module<'_>, fault: CallFault) -> Finding {
 /// Executes an export on concrete arguments, for counterexamples and messages. `None` where there is no such export.
 pub fn replay_export(module: &Module<'_>, config: &Config, name: &str, inputs: &[u64]) -> Option<Replay> {
     let (function, inputs) = arguments(module, name, inputs)?;
-    Some(replay::replay(module, config, function, &inputs))
+    Some(replay::replay(module, config, function, &inputs, u64::from(budget::WORK_MAX)))
+}
+
+/// Executes calls one after another, each with the memory and globals that those before it have left. `None` where
+/// there is no such export.
+pub fn replay_calls(module: &Module<'_>, config: &Config, calls: &[(&str, &[u64])]) -> Option<Vec<Ending>> {
+    let calls: Option<Vec<_>> = calls.iter().map(|(name, inputs)| arguments(module, name, inputs)).collect();
+    Some(replay::replay_sequence(module, config, &calls?))
 }
 
 /// The function of an export, and arguments of its widths; those that are missing are 0.

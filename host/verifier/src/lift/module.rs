@@ -347,9 +347,19 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// Position of a global among the mutable ones.
+    pub(super) fn mutable_position(&self, global: u32) -> usize {
+        self.globals.iter().take(global as usize).filter(|global| global.mutable).count()
+    }
+
     /// A function that the module defines, by its index with imports counted first.
     pub(super) fn defined(&self, function: u32) -> Option<&Function> {
         (function as usize).checked_sub(self.imports.len()).and_then(|defined| self.functions.get(defined))
+    }
+
+    /// The operator at a position of a function.
+    pub(super) fn instr(&self, (function, at): (u32, usize)) -> Option<&Instr> {
+        self.defined(function)?.code.get(at)
     }
 
     /// Operators, given by function and position in ascending order, as places for messages. A function is decoded

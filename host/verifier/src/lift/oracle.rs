@@ -15,4 +15,8 @@ impl Oracle for Prover {
             Ok(Verdict::Unknown { .. }) | Err(_) => Answer::Unknown,
         }
     }
+
+    fn is_spent(&self) -> bool {
+        self.out_of_time()
+    }
 }

@@ -1,16 +1,19 @@
 //! Concrete execution of an export: what one input does.
 //!
 //! In: a module, a configuration, an export and its arguments. Out: the result or the trap, the instructions executed,
-//! and how often each loop went round. It shares the decoder and the meaning of operators with the lifter but nothing
-//! else: no merging, no simplification. Bounded by [`REPLAY_INSTRUCTIONS_MAX`]; no host recursion.
+//! how often each loop went round, and the hazards met on the way. It shares the decoder, the meaning of operators and
+//! the place of the stack with the lifter but nothing else: no merging, no simplification. Each call is bounded, by
+//! [`WORK_MAX`] operators where nothing else is said: no call of an export that was lifted makes more. No host recursion.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ptwalk_abi::{Config, Extern, KCONFIG_MODULE};
 
-use super::budget::{CALL_DEPTH_MAX, REPLAY_INSTRUCTIONS_MAX};
+use super::budget::{CALL_DEPTH_MAX, WORK_MAX};
+use super::finding::Place;
 use super::instr::{Access, Block, Instr};
 use super::module::Module;
+use super::monitor::{At, Monitor};
 use super::obligation::Hazard;
 use super::trace::{Effect, Log, Source, Step, Traced};
 use crate::expr::eval::signed;
@@ -35,9 +38,18 @@ pub struct Replay {
     /// Instructions executed, counted as fuel is.
     pub instructions: u64,
     loops: HashMap<(u32, usize), u64>,
+    /// Hazards met, with function and byte offset.
+    met: BTreeSet<(Hazard, u32, usize)>,
 }
 
 impl Replay {
+    /// Whether the execution itself did at a place what a hazard says. Traps at computed and at constant addresses are
+    /// one to it.
+    pub fn meets(&self, hazard: Hazard, place: &Place) -> bool {
+        let hazard = if hazard == Hazard::OutOfBounds { Hazard::AddressOutOfBounds } else { hazard };
+        self.met.contains(&(hazard, place.function, place.offset))
+    }
+
     /// The most iterations of one entry of the loop at a position of a function.
     pub(super) fn iterations(&self, at: (u32, usize)) -> u64 {
         self.loops.get(&at).copied().unwrap_or(0)
@@ -70,17 +82,18 @@ struct Player<'m, 'a> {
     memory_bytes: u64,
     instructions: u64,
     visits: u64,
+    visits_max: u64,
     loops: HashMap<(u32, usize), u64>,
+    monitor: Monitor,
     /// The steps, where somebody wants to know them.
     log: Option<Log>,
     /// What the operator at hand has taken.
     taken: Vec<Traced>,
 }
 
-/// Executes an export on concrete arguments.
-pub(super) fn replay(module: &Module<'_>, config: &Config, export: u32, inputs: &[u64]) -> Replay {
-    let mut player = Player::new(module, config, inputs, None);
-    player.run(export).0
+/// Executes an export on concrete arguments, up to a number of operators.
+pub(super) fn replay(module: &Module<'_>, config: &Config, export: u32, inputs: &[u64], visits_max: u64) -> Replay {
+    Player { visits_max, ..Player::new(module, config, None) }.run(export, inputs).0
 }
 
 /// The same, with the result's origin and the steps.
@@ -90,36 +103,67 @@ pub(super) fn replay_traced(
     export: u32,
     inputs: &[u64],
 ) -> (Replay, Option<Traced>, Log) {
-    let mut player = Player::new(module, config, inputs, Some(Log::default()));
-    let (replay, result) = player.run(export);
+    let mut player = Player::new(module, config, Some(Log::default()));
+    let (replay, result) = player.run(export, inputs);
     (replay, result, player.log.take().unwrap_or_default())
 }
 
+/// Executes calls one after another, each with the memory and globals that those before it have left.
+pub(super) fn replay_sequence(module: &Module<'_>, config: &Config, calls: &[(u32, Vec<u64>)]) -> Vec<Ending> {
+    let mut player = Player::new(module, config, None);
+    calls.iter().map(|(export, inputs)| player.run(*export, inputs).0.ending).collect()
+}
+
 impl<'m, 'a> Player<'m, 'a> {
-    fn new(module: &'m Module<'a>, config: &'m Config, inputs: &[u64], log: Option<Log>) -> Player<'m, 'a> {
-        let argument = |(number, bits): (usize, &u64)| Traced { bits: *bits, source: Source::Argument(number) };
+    fn new(module: &'m Module<'a>, config: &'m Config, log: Option<Log>) -> Player<'m, 'a> {
         Player {
             module,
             config,
             frames: Vec::new(),
-            stack: inputs.iter().enumerate().map(argument).collect(),
+            stack: Vec::new(),
             globals: module.globals.iter().map(|global| Traced::given(global.initial)).collect(),
             written: HashMap::new(),
             memory_bytes: module.memory.map_or(0, |memory| memory.bytes),
             instructions: 0,
             visits: 0,
+            visits_max: WORK_MAX.into(),
             loops: HashMap::new(),
+            monitor: Monitor::of(module),
             log,
             taken: Vec::new(),
         }
     }
 
-    fn run(&mut self, export: u32) -> (Replay, Option<Traced>) {
+    /// One call. Memory and globals stay as it leaves them.
+    fn run(&mut self, export: u32, inputs: &[u64]) -> (Replay, Option<Traced>) {
+        let argument = |(number, bits): (usize, &u64)| Traced { bits: *bits, source: Source::Argument(number) };
+        self.stack = inputs.iter().enumerate().map(argument).collect();
+        self.frames.clear();
+        (self.instructions, self.visits) = (0, 0);
+        let before: Vec<u64> = self.globals.iter().map(|global| global.bits).collect();
         let stopped = self.play(export).err();
+        if stopped.is_none() {
+            self.note_changes(export, &before);
+        }
         let result = self.stack.last().copied().filter(|_| stopped.is_none());
         let ending = stopped.unwrap_or_else(|| Ending::Returned(result.map(|result| result.bits)));
         let loops = std::mem::take(&mut self.loops);
-        (Replay { ending, instructions: self.instructions, loops }, result)
+        let offset = |(function, at): (u32, usize)| self.module.defined(function)?.offsets.get(at).copied();
+        let met = self.monitor.take().into_iter();
+        let met = met.filter_map(|(hazard, at)| Some((hazard, at.0, offset(at)?))).collect();
+        (Replay { ending, instructions: self.instructions, loops, met }, result)
+    }
+
+    /// Notes, at the end of the export, the globals that are not what they were.
+    fn note_changes(&mut self, export: u32, before: &[u64]) {
+        let end = self.module.defined(export).map_or(0, |function| function.code.len().saturating_sub(1));
+        let mutable =
+            self.module.globals.iter().zip(&self.globals).zip(before).filter(|((global, _), _)| global.mutable);
+        for (position, ((_, now), before)) in mutable.enumerate() {
+            if now.bits != *before {
+                self.monitor.changed((export, end), position);
+            }
+        }
     }
 
     fn play(&mut self, export: u32) -> Result<(), Ending> {
@@ -129,12 +173,15 @@ impl<'m, 'a> Player<'m, 'a> {
             let Some(instr) = code.get(frame.at) else { return Err(Ending::Running) };
             self.instructions += u64::from(instr.cost());
             self.visits += 1;
-            if self.visits > REPLAY_INSTRUCTIONS_MAX {
+            if self.visits > self.visits_max {
                 return Err(Ending::Running);
             }
             let at = (frame.function, frame.at);
             self.taken.clear();
-            let done = self.step(instr);
+            let done = self.step(instr, at);
+            if let Err(Ending::Trapped(hazard)) = done {
+                self.monitor.note(hazard, at);
+            }
             self.note(at, instr, done.err());
             done?;
         }
@@ -218,7 +265,7 @@ impl<'m, 'a> Player<'m, 'a> {
         Ok(())
     }
 
-    fn step(&mut self, instr: &Instr) -> Result<(), Ending> {
+    fn step(&mut self, instr: &Instr, at: At) -> Result<(), Ending> {
         let height = self.stack.len();
         match instr {
             Instr::Block(block) | Instr::Loop(block) => {
@@ -257,7 +304,7 @@ impl<'m, 'a> Player<'m, 'a> {
                 self.frame()?.at += 1;
                 return self.call(*callee);
             }
-            data => self.data(data)?,
+            data => self.data(data, at)?,
         }
         self.frame()?.at += 1;
         Ok(())
@@ -311,7 +358,7 @@ impl<'m, 'a> Player<'m, 'a> {
         }
     }
 
-    fn data(&mut self, instr: &Instr) -> Result<(), Ending> {
+    fn data(&mut self, instr: &Instr, here: At) -> Result<(), Ending> {
         let value = match instr {
             Instr::Nop => return Ok(()),
             Instr::Drop => {
@@ -330,6 +377,7 @@ impl<'m, 'a> Player<'m, 'a> {
             }
             Instr::GlobalSet(global) => {
                 let value = self.take()?;
+                self.monitor.global(here, self.module.mutable_position(*global), value.bits);
                 if let Some(place) = self.globals.get_mut(*global as usize) {
                     *place = value;
                 }
@@ -338,6 +386,7 @@ impl<'m, 'a> Player<'m, 'a> {
             Instr::Store(access) => {
                 let (word, address) = (self.take()?, self.pop()?);
                 let at = self.address(address, *access)?;
+                self.monitor.store(here, &self.module.regions, at, access.bytes);
                 for (position, byte) in word.bits.to_le_bytes().into_iter().take(access.bytes.into()).enumerate() {
                     self.written.insert(at + position as u64, (byte, word));
                 }
@@ -346,6 +395,8 @@ impl<'m, 'a> Player<'m, 'a> {
             Instr::Load(access) => {
                 let address = self.pop()?;
                 let at = self.address(address, *access)?;
+                let written = &self.written;
+                self.monitor.load(here, &self.module.regions, at, access.bytes, |byte| written.contains_key(&byte));
                 let bits = u32::from(access.bytes) * 8;
                 self.depend_on_memory(at, access.bytes);
                 let raw = (0..u64::from(access.bytes)).rev().fold(0, |raw, byte| raw << 8 | self.byte(at + byte));
@@ -361,7 +412,12 @@ impl<'m, 'a> Player<'m, 'a> {
                 self.stack.push(value);
                 return Ok(());
             }
-            Instr::MemorySize => self.memory_bytes >> 16,
+            Instr::MemorySize => {
+                if self.module.memory.is_some_and(|memory| !memory.fixed) {
+                    self.monitor.note(Hazard::MemorySize, here);
+                }
+                self.memory_bytes >> 16
+            }
             Instr::Const(_, value) => *value,
             Instr::Select => {
                 let (condition, b, a) = (self.take()?, self.take()?, self.take()?);

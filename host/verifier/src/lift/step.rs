@@ -130,21 +130,16 @@ impl Machine<'_, '_> {
         Ok(())
     }
 
-    /// Position of a global among the mutable ones.
-    fn mutable_position(&self, global: u32) -> usize {
-        self.module.globals.iter().take(global as usize).filter(|global| global.mutable).count()
-    }
-
     fn get_global(&mut self, global: u32, state: &State) -> Result<Option<ExprId>, Problem> {
         match self.module.globals.get(global as usize) {
-            Some(found) if found.mutable => Ok(state.globals.get(self.mutable_position(global)).copied()),
+            Some(found) if found.mutable => Ok(state.globals.get(self.module.mutable_position(global)).copied()),
             Some(found) => Ok(Some(self.arena.constant(found.width, found.initial)?)),
             None => Ok(None),
         }
     }
 
     fn set_global(&mut self, global: u32, state: &mut State) -> Result<(), Problem> {
-        let position = self.mutable_position(global);
+        let position = self.module.mutable_position(global);
         let Some(value) = state.stack.pop() else { return Ok(()) };
         if self.layout.pointer == Some(position) {
             let (low, high) = (self.layout.stack.start, self.layout.stack.end);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use ptwalk_abi::Config;
 
 use super::finding::Place;
+use super::instr::Instr;
 use super::module::Module;
 use super::replay::{Ending, replay_traced};
 
@@ -124,6 +125,8 @@ pub enum Goal {
         /// Byte offset in the module.
         offset: usize,
     },
+    /// To the last write of a global.
+    LastGlobalSet,
 }
 
 /// Executes an export on concrete arguments and says what led to its end, or to an operator. `None` where there is no
@@ -140,6 +143,11 @@ pub fn path(module: &Module<'_>, config: &Config, name: &str, inputs: &[u64], go
         Goal::Operator { function, offset } => {
             let hit = |step: &Step| step.at.0 == function && offset_of(step.at) == Some(offset);
             let number = log.steps.iter().rposition(hit)?;
+            (Some(Source::Step(number)), number)
+        }
+        Goal::LastGlobalSet => {
+            let is_set = |step: &Step| matches!(module.instr(step.at), Some(Instr::GlobalSet(_)));
+            let number = log.steps.iter().rposition(is_set)?;
             (Some(Source::Step(number)), number)
         }
     };

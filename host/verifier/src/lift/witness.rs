@@ -22,6 +22,11 @@ pub enum Answer {
 pub trait Oracle {
     /// Whether some input makes the truth value `condition` true.
     fn satisfiable(&mut self, arena: &Arena, condition: ExprId) -> Answer;
+
+    /// Whether it will answer no further question: there is then no use in going on with a loop that it left open.
+    fn is_spent(&self) -> bool {
+        false
+    }
 }
 
 /// An oracle that never decides: loops end by simplification, or are refused at their cap.

@@ -2,22 +2,18 @@
 //!
 //! In: an error about a law or a hazard, and the input for which it goes wrong. Out: the same error with the
 //! counterexample's bits by the names that the plugin's own closed forms give them, the operators that led to it, the
-//! place of the last of them, a precondition under which the law is proved to hold, and a command line. Guaranteed: no
-//! verdict changes here; a precondition is suggested only where the law was proved under it, with the budgets of the
-//! verification. Not handled: names of bits that no helper of the level tells apart; they keep their numbers.
+//! place of the last of them, and a command line. Guaranteed: no verdict changes here. Not handled: names of bits that
+//! no helper of the level tells apart; they keep their numbers.
 
 use ptwalk_abi::{Config, Extern, Helper, Level, Op, Signature};
 
 use super::Run;
 use super::budget::{BITS_LISTED_MAX, PATH_LINES_MAX};
-use super::question::Conclusion;
-use super::safety::Doubts;
 use super::values::{Counterexample, Side, Value, arguments, counterexample_text};
-use crate::code::Code;
 use crate::diagram::EntryLayout;
-use crate::expr::{Arena, Built, ExprId, Width};
+use crate::expr::{Arena, ExprId};
+use crate::laws::BoundLaw;
 use crate::laws::ast::Term;
-use crate::laws::{BoundLaw, Lowered};
 use crate::lift::{Effect, Ending, Goal, Lifted, Path, PathStep, Place, Source, path, replay_export};
 use crate::report::Diagnostic;
 
@@ -74,7 +70,7 @@ fn is_entry(helper: Helper, number: usize) -> bool {
 }
 
 /// The level whose entries a variable of a law stands for.
-fn level_of(law: &BoundLaw<'_>, var: usize) -> Option<Level> {
+pub(super) fn level_of(law: &BoundLaw<'_>, var: usize) -> Option<Level> {
     let terms = law.formula().terms();
     terms.iter().find_map(|term| {
         let Term::Call(helper, args) = term else { return None };
@@ -256,13 +252,13 @@ impl Run<'_, '_> {
         calls.into_iter().filter_map(traced).collect()
     }
 
-    /// An export that goes wrong for an input, at an operator or in what it returns.
+    /// An export that goes wrong for an input: what leads to the goal, which is also the place where it is the end.
     pub(super) fn explain_call(
         &mut self,
         error: Diagnostic,
         helper: Helper,
         counterexample: &Counterexample,
-        place: Option<&Place>,
+        goal: Goal,
         known: (&Arena, &[(Helper, ExprId)]),
     ) -> Diagnostic {
         let names = arguments(helper);
@@ -273,67 +269,17 @@ impl Run<'_, '_> {
             is_entry(helper, number).then_some(helper.level())
         };
         let shown = self.name_bits(counterexample, level, known);
-        let goal = place.map_or(Goal::End, |place| Goal::Operator { function: place.function, offset: place.offset });
         let error = error.counterexample(shown).repro(command(self.config, helper.name(), &args));
         let Some(path) = path(&self.session.module, self.config, helper.name(), &args, goal) else { return error };
-        let error = if place.is_none() { at(error, path.at.as_ref()) } else { error };
+        let error = if goal == Goal::End { at(error, path.at.as_ref()) } else { error };
         error.causal_path(lines(helper, &args, &path))
-    }
-
-    /// Suggests a precondition under which a law without one is proved to hold, where one is found.
-    pub(super) fn suggest_precondition(
-        &mut self,
-        error: Diagnostic,
-        law: &BoundLaw<'_>,
-        lowered: &Lowered,
-        lifted: &Lifted,
-        arena: &mut Arena,
-        doubts: &Doubts,
-    ) -> Diagnostic {
-        if error.code != Code::C801 || law.formula().precondition().is_some() {
-            return error;
-        }
-        match self.precondition(law, lowered, lifted, arena, doubts) {
-            Some(text) => error.suggest(format!("The law holds where {text}. Make it hold for the other inputs too.")),
-            None => error,
-        }
-    }
-
-    fn precondition(
-        &mut self,
-        law: &BoundLaw<'_>,
-        lowered: &Lowered,
-        lifted: &Lifted,
-        arena: &mut Arena,
-        doubts: &Doubts,
-    ) -> Option<String> {
-        let name = law.formula().vars().first()?;
-        let level = level_of(law, 0)?;
-        let sound = |helper: &Helper| !doubts.hazardous.contains(helper);
-        let form = |op| {
-            let helper = Helper::find(level, op).filter(sound)?;
-            Some((helper, lifted.helper(helper)?.result?))
-        };
-        let mut candidates: Vec<(String, Built)> = Vec::new();
-        if let Some((helper, form)) = form(Op::Present) {
-            candidates.push((format!("{helper}({name})"), arena.truth(form)));
-        }
-        let entry = arena.input(0, Width::W64).ok()?;
-        candidates.push((format!("{name} != 0"), arena.truth(entry)));
-        if let Some((helper, form)) = form(Op::None) {
-            let holds = arena.truth(form).and_then(|none| arena.not(none));
-            candidates.push((format!("!{helper}({name})"), holds));
-        }
-        candidates.into_iter().find_map(|(text, condition)| {
-            let proved = matches!(self.conclude(arena, condition.ok()?, lowered.claim), Conclusion::Proved(_));
-            proved.then_some(text)
-        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expr::Width;
 
     #[test]
     fn a_command_states_what_differs_from_the_default() {

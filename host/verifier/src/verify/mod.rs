@@ -23,6 +23,8 @@ mod question;
 mod receipt;
 mod report;
 mod safety;
+mod suggest;
+mod twice;
 mod values;
 
 use std::sync::Arc;

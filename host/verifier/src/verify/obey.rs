@@ -128,7 +128,9 @@ impl Run<'_, '_> {
                     && let Some(error) = settled.error.take()
                 {
                     let error = self.explain_breach(error, law, counterexample, lifted);
-                    settled.error = Some(self.suggest_precondition(error, law, &lowered, lifted, arena, doubts));
+                    let known = (lifted, arena);
+                    let error = self.suggest_precondition(error, law, &lowered, counterexample, known, doubts);
+                    settled.error = Some(error);
                 }
                 settled
             }

@@ -2,8 +2,7 @@
 //!
 //! In: the lifted exports with their obligations. Out: an error for each obligation that some input breaks or that
 //! nobody could decide, and the set of helpers whose closed form therefore does not stand for the code. Guaranteed: an
-//! input is reported only once the interpreter has executed it and ended the way that the error says; for what is no
-//! trap, once it ended without one and the condition evaluates to true for it.
+//! input is reported only once the interpreter has executed it and met the hazard at that operator, trap or not.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +10,12 @@ use ptwalk_abi::Helper;
 
 use super::explain::exported;
 use super::question::{Answer, UNCONFIRMED};
+use super::twice::{Twice, lasts};
 use super::values::{Counterexample, Side, Value, inputs};
 use super::{Run, code};
 use crate::code::Code;
-use crate::expr::{Arena, Evaluator, ExprId, Width};
-use crate::lift::{Ending, Finding, Hazard, Lifted, LiftedExport, Obligation, Place, Problem, replay_export};
+use crate::expr::{Arena, ExprId, Width};
+use crate::lift::{Ending, Finding, Goal, Hazard, Lifted, LiftedExport, Obligation, Place, Problem, replay_export};
 use crate::report::Diagnostic;
 
 /// Helpers that are not what they should be.
@@ -35,7 +35,7 @@ impl Run<'_, '_> {
         let mut reported: BTreeSet<(Hazard, u32, usize)> = BTreeSet::new();
         let forms = exported(lifted);
         for export in &lifted.exports {
-            let sound = self.check_obligations(&mut lifted.arena, export, &forms, &mut reported);
+            let sound = self.check_obligations(&mut lifted.arena, export, (&lifted.exports, &forms), &mut reported);
             let boolean = self.check_boolean(&mut lifted.arena, export, &forms);
             let Some(helper) = export.helper else { continue };
             if !sound {
@@ -52,20 +52,20 @@ impl Run<'_, '_> {
         &mut self,
         arena: &mut Arena,
         export: &LiftedExport,
-        forms: &[(Helper, ExprId)],
+        (exports, forms): (&[LiftedExport], &[(Helper, ExprId)]),
         reported: &mut BTreeSet<(Hazard, u32, usize)>,
     ) -> bool {
-        let mut sound = true;
+        let (mut sound, mut told) = (true, false);
         for (number, obligation) in export.obligations.iter().enumerate() {
             let found = match self.ask(arena, obligation.when) {
                 Answer::Never => continue,
-                Answer::For(input) if self.happens(arena, export, obligation.hazard, obligation.when, &input) => {
-                    self.hazard(export, obligation, &input, (&*arena, forms))
+                Answer::For(input) if self.happens(export, obligation, &input) => {
+                    self.hazard(export, obligation, &input, exports, (&*arena, forms))
                 }
                 // Another hazard comes first for this input: look for one that meets this one alone.
                 Answer::For(_) => match self.ask_alone(arena, export, number) {
-                    Answer::For(input) if self.happens(arena, export, obligation.hazard, obligation.when, &input) => {
-                        self.hazard(export, obligation, &input, (&*arena, forms))
+                    Answer::For(input) if self.happens(export, obligation, &input) => {
+                        self.hazard(export, obligation, &input, exports, (&*arena, forms))
                     }
                     Answer::Never => {
                         sound = false;
@@ -76,10 +76,13 @@ impl Run<'_, '_> {
                 },
                 Answer::Unknown(why) => undecided(export, &obligation.place, obligation.hazard.text(), &why),
             };
-            sound = false;
+            (sound, told) = (false, true);
             if reported.insert((obligation.hazard, obligation.place.function, obligation.place.offset)) {
                 self.refuse(found);
             }
+        }
+        if let (false, false, Some(first)) = (sound, told, export.obligations.first()) {
+            self.refuse(undecided(export, &first.place, first.hazard.text(), UNCONFIRMED));
         }
         sound
     }
@@ -93,14 +96,10 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Whether the code itself does for an input what the obligation says.
-    fn happens(&self, arena: &Arena, export: &LiftedExport, hazard: Hazard, when: ExprId, input: &[u64]) -> bool {
-        let Some(replay) = replay_export(&self.session.module, self.config, &export.name, input) else { return false };
-        match (trap_of(hazard), replay.ending) {
-            (Some(trap), Ending::Trapped(ending)) => trap == ending,
-            (None, Ending::Returned(_)) => Evaluator::new(input.to_vec()).value(arena, when) != 0,
-            _ => false,
-        }
+    /// Whether the code itself does for an input what the obligation says, where it says.
+    fn happens(&self, export: &LiftedExport, obligation: &Obligation, input: &[u64]) -> bool {
+        let replay = replay_export(&self.session.module, self.config, &export.name, input);
+        replay.is_some_and(|replay| replay.meets(obligation.hazard, &obligation.place))
     }
 
     /// Whether the result of a predicate is 0 or 1 for every input.
@@ -116,7 +115,7 @@ impl Run<'_, '_> {
                 match replay_export(&self.session.module, self.config, &export.name, &input).map(|r| r.ending) {
                     Some(Ending::Returned(Some(value))) if value > 1 => {
                         let (error, shown) = not_boolean(helper, export, &input, value);
-                        self.explain_call(error, helper, &shown, None, (&*arena, forms))
+                        self.explain_call(error, helper, &shown, Goal::End, (&*arena, forms))
                     }
                     // It traps instead, which is another error.
                     _ => return true,
@@ -127,15 +126,6 @@ impl Run<'_, '_> {
         };
         self.refuse(error);
         false
-    }
-}
-
-/// The trap by which execution ends, where the hazard is one.
-const fn trap_of(hazard: Hazard) -> Option<Hazard> {
-    match hazard {
-        Hazard::DivideByZero | Hazard::DivideOverflow | Hazard::Unreachable => Some(hazard),
-        Hazard::OutOfBounds | Hazard::AddressOutOfBounds => Some(Hazard::AddressOutOfBounds),
-        _ => None,
     }
 }
 
@@ -158,17 +148,37 @@ impl Run<'_, '_> {
         export: &LiftedExport,
         obligation: &Obligation,
         input: &[u64],
+        exports: &[LiftedExport],
         known: (&Arena, &[(Helper, ExprId)]),
     ) -> Diagnostic {
         let (hazard, place) = (obligation.hazard, &obligation.place);
         let code = code(hazard.code());
         let message = format!("{}: {hazard}", export.name);
         let error = at(code, message, code.explain().why, place, &export.name).suggest(code.explain().fix);
-        let shown = shown_input(export, input, Vec::new());
-        match export.helper {
-            Some(helper) => self.explain_call(error, helper, &shown, Some(place), known),
-            None => error.counterexample(shown.to_string()),
-        }
+        let Some(helper) = export.helper else {
+            return error.counterexample(shown_input(export, input, Vec::new()).to_string());
+        };
+        let goal = match hazard {
+            Hazard::GlobalChanged | Hazard::StackPointerLost => Goal::LastGlobalSet,
+            _ => Goal::Operator { function: place.function, offset: place.offset },
+        };
+        let twice = if lasts(hazard) { self.call_twice(export, input, exports) } else { None };
+        let Some(twice) = twice else {
+            return self.explain_call(error, helper, &shown_input(export, input, Vec::new()), goal, known);
+        };
+        let side = |term: String, value: u64| Side { term, value: Value(value) };
+        let [first, second] = twice.results;
+        let call = Twice::call(twice.helper, &twice.args);
+        let (shown, last) = if twice.is_own() {
+            let term = format!("{helper}({})", super::values::arguments(helper).join(", "));
+            let sides = vec![side(format!("first {term}"), first), side(format!("second {term}"), second)];
+            (sides, format!("{call} = {second:#x} the second time"))
+        } else {
+            let sides = vec![side(format!("{call} before"), first), side(format!("{call} after"), second)];
+            (sides, format!("{call} = {second:#x} after it, {first:#x} before"))
+        };
+        let shown = shown_input(export, &twice.culprit.1, shown);
+        self.explain_call(error, helper, &shown, goal, known).also(last)
     }
 }
 

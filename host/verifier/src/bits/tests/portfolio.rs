@@ -4,8 +4,10 @@
 use super::{Finding, found};
 use crate::bits::aig::{Aig, CircuitError, Lit};
 use crate::bits::budget::{self, QueryBudget};
+use crate::bits::cone::Cone;
 use crate::bits::decide::{DecideError, Decider, Engine, Exhausted, Implication, Spent, Verdict};
 use crate::bits::fault::{self, Fault};
+use crate::bits::sat::{Ceiling, Outcome, Sat};
 use crate::bits::word::{self, Word};
 use std::time::{Duration, Instant};
 
@@ -327,6 +329,23 @@ fn the_total_budget_ends_a_series_of_hard_questions() -> Result<(), Finding> {
     }
     assert_eq!(decider.spent().bdd_nodes, budget::BDD_NODES_TOTAL);
     assert!(totals >= 25, "{totals} of 30 questions met the total");
+    Ok(())
+}
+
+/// A search looks at the clock before every decision: in a large question each may take a millisecond.
+#[test]
+fn a_search_past_its_deadline_decides_nothing() -> Result<(), Finding> {
+    let (mut g, x, y) = found(two_inputs())?;
+    let (left, right) = found(distributed(&mut g, &x, &y))?;
+    let equal = found(word::eq(&mut g, &left, &right))?;
+    let cone = Cone::of(&g, !equal);
+    let mut search = Sat::new(&cone);
+    let ceiling = Ceiling { conflicts: u64::MAX, decisions: u64::MAX, deadline: Some(Instant::now()) };
+    let outcome = search.run(&ceiling);
+    // The solver asks whether to stop before the first decision, and once more on its way out.
+    if outcome != Outcome::Exhausted || search.decisions() > 2 {
+        return Err(format!("{outcome:?} after {} decisions", search.decisions()));
+    }
     Ok(())
 }
 

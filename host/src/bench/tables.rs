@@ -6,9 +6,9 @@
 //! The bits are those of arch/arm64/include/asm/pgtable-prot.h (v5.3); entries are put together by the plugin's own
 //! makers.
 
-use ptwalk::image::Image;
-use ptwalk::walk::{Root, TableSet};
-use ptwalk::zone::{DevPagemap, PgmapType, Zone};
+use crate::image::{Image, ImageError};
+use crate::walk::{Root, TableSet};
+use crate::zone::{DevPagemap, PgmapType, Zone};
 use ptwalk_abi::{Arch, Config, Geometry, Half, PhysAddr};
 use ptwalk_arm64::Arm64;
 
@@ -88,12 +88,15 @@ pub struct Tables {
 
 impl Tables {
     /// Makes tables of a shape, with that many words in those that hold leaves.
-    pub fn new(shape: Shape, entries: u64, seed: u64, geometry: Geometry) -> Tables {
+    ///
+    /// # Errors
+    /// [`ImageError`], which means more tables than memory.
+    pub fn new(shape: Shape, entries: u64, seed: u64, geometry: Geometry) -> Result<Tables, ImageError> {
         let mut rng = Rng(seed);
         let mut counts = vec![0; shape.leaf_level()];
         let mut tables = entries.div_ceil(PTRS);
         for _ in shape.leaf_level()..4 {
-            counts.push(usize::try_from(tables).expect("fits"));
+            counts.push(usize::try_from(tables).unwrap_or(usize::MAX));
             tables = tables.div_ceil(PTRS);
         }
         let total: usize = counts.iter().sum();
@@ -117,11 +120,11 @@ impl Tables {
             }
             (below, rest) = (tables, above);
         }
-        let leaves = usize::try_from(entries.div_ceil(PTRS)).expect("fits");
+        let leaves = usize::try_from(entries.div_ceil(PTRS)).unwrap_or(usize::MAX);
         let leaf_tables = pages[..leaves].iter().map(|page| page * PAGE_BYTES).collect();
         let root = Root { pa: PhysAddr(pa(below[0])), half: Half::Lower };
-        let image = Image::from_bytes(shape.name(), bytes, Some(PhysAddr(BASE))).expect("raw memory is valid");
-        Tables { image, entries: entries.div_ceil(PTRS) * PTRS, leaf_tables, geometry, root }
+        let image = Image::from_bytes(shape.name(), bytes, Some(PhysAddr(BASE)))?;
+        Ok(Tables { image, entries: entries.div_ceil(PTRS) * PTRS, leaf_tables, geometry, root })
     }
 
     /// The tables as a walk takes them.
@@ -144,7 +147,9 @@ fn pa(page: usize) -> u64 {
 pub fn zone() -> Zone {
     let mut zone = Zone::default();
     let [start, end] = [DEVICE_FRAMES.0, DEVICE_FRAMES.1].map(|pfn| PhysAddr(pfn << 12));
-    zone.register(DevPagemap { start, end, kind: PgmapType::FsDax, live: true }).expect("the only range");
+    // The only range overlaps nothing.
+    let registered = zone.register(DevPagemap { start, end, kind: PgmapType::FsDax, live: true });
+    debug_assert!(registered.is_ok());
     zone
 }
 

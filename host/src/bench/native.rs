@@ -6,11 +6,11 @@
 //! truth value, because whether an entry is present is not to be predicted. What it lacks beside the engines: trails,
 //! permissions, holes, cycles, tables outside of the image, and any other configuration or question.
 
-use ptwalk::engine::Run;
-use ptwalk::engine::query::Layout;
-use ptwalk::walk::TableSet;
-use ptwalk_abi::{Arch, Config, Extern, Kconfig, Level, PhysAddr};
-use ptwalk_arm64::Arm64;
+use crate::engine::query::Layout;
+use crate::engine::{Engine, EngineError, Failed, Queries, Record, Run};
+use crate::walk::TableSet;
+use ptwalk_abi::{Arch, Config, Extern, Helper, Kconfig, Level, PhysAddr, Stub};
+use ptwalk_arm64::{Arm64, IMPLEMENTED};
 
 use super::tables::PAGE_BYTES;
 
@@ -134,5 +134,54 @@ fn table(
         if present && !leaf {
             table(tables, PhysAddr(next), below, scans, words, tally);
         }
+    }
+}
+
+/// GUP's queries over the plugin crate: the engine that `get_user_pages_fast` is compared with.
+pub struct NativeGup {
+    queries: Queries,
+}
+
+impl NativeGup {
+    /// Answers `queries`, which must be GUP's for writing.
+    pub fn new(queries: Queries) -> NativeGup {
+        NativeGup { queries }
+    }
+}
+
+impl Engine for NativeGup {
+    fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    fn has(&self, helper: Helper) -> bool {
+        IMPLEMENTED.contains(&helper) || !matches!(helper.stub(), Stub::Undefined | Stub::Required)
+    }
+
+    fn call(&mut self, helper: Helper, args: [u64; 2]) -> Result<u64, EngineError> {
+        if self.has(helper) { Ok(ARCH.call(helper, args)) } else { Err(EngineError::Absent { helper }) }
+    }
+
+    fn record(&mut self, depth: usize, entry: u64) -> Result<Record, EngineError> {
+        self.queries.levels[depth].evaluate(entry, |_| true, |helper, args| Ok(ARCH.call(helper, args)))
+    }
+
+    /// The ptes that GUP goes past, up to the first that it does not.
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+        out.clear();
+        if self.queries.levels[depth].level != Level::Pte {
+            return Ok(());
+        }
+        out.reserve(run.bytes.len() / 8);
+        for (index, bytes) in (u64::from(run.first)..).zip(run.bytes.as_chunks().0) {
+            let x = u64::from_le_bytes(*bytes);
+            let devmap = ARCH.pte_devmap(x);
+            let usable = ARCH.pte_access_permitted(x, true) && !ARCH.pte_protnone(x);
+            if !usable || (ARCH.pte_special(x) && !devmap) {
+                break;
+            }
+            out.push(word(ARCH.pte_pfn(x), index, u64::from(devmap) << 2));
+        }
+        Ok(())
     }
 }
