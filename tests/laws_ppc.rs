@@ -133,7 +133,7 @@ const MADE_HUGE: &str = "forall x: u64. pmd_trans_huge(pmd_mkhuge(x))";
 const MADE_NONE: &str =
     "forall pfn: u64, prot: u64 where pte_protnone(pte_mkpte(prot)). pte_protnone(pfn_pte(pfn, prot))";
 
-const BROKEN: [Broken; 24] = [
+const BROKEN: [Broken; 25] = [
     broken("A12", "mkdevmap_makes_devmap", "forall x: u64. pte_devmap(pte_mkdevmap(x))", RADIX_64K, (5, 3), &[0]),
     broken("A15", "protnone_from_protection.pte", MADE_NONE, RADIX_64K, (5, 3), &[0, PRESENT]),
     broken("A16", "mkhuge_makes_trans_huge", MADE_HUGE, RADIX_64K, (5, 3), &[0]),
@@ -193,6 +193,14 @@ const BROKEN: [Broken; 24] = [
         "forall x: u64 where pmd_valid(x). pmd_mmu_perms(pmd_mkdevmap(x)) == pmd_mmu_perms(x)",
         RADIX_64K,
         (5, 3),
+        &[PRESENT],
+    ),
+    broken(
+        "",
+        "user_exec_kept.pmd.mkdirty",
+        "forall x: u64 where pmd_valid(x). pmd_mmu_perms(pmd_mkdirty(x))[2] == pmd_mmu_perms(x)[2]",
+        RADIX_64K,
+        (5, 10),
         &[PRESENT],
     ),
     broken(

@@ -1,6 +1,6 @@
 //! Entries as the kernel builds them that are no leaves: pointers to tables, and swap entries.
 
-use ptwalk_abi::{Arch, Config, Extern, KVersion};
+use ptwalk_abi::{Arch, Config, Extern, KVersion, MmuPerms};
 use ptwalk_ppc::Ppc;
 
 fn cpus() -> impl Iterator<Item = (Ppc<Config>, u64, u64)> {
@@ -40,6 +40,38 @@ fn a_pointer_to_a_table_is_present_and_neither_bad_nor_a_leaf() {
         }
     }
     assert_eq!(checked, 4 * 5 * 4);
+}
+
+/// The walk follows what `mmu_perms` grants anything to, bad or not (x86_64 needs that): so a table permits everything, and
+/// what is none permits nothing.
+#[test]
+fn only_a_table_or_a_leaf_permits_anything() {
+    for (cpu, pmd_bits, pud_bits) in cpus() {
+        let all = MmuPerms::ALL.bits();
+        let (pmd, pud) = (0x1_2345_4000 | pmd_bits, 0x1_2345_4000 | pud_bits);
+        assert_eq!((cpu.pmd_mmu_perms(pmd), cpu.pud_mmu_perms(pud)), (all, all));
+        // What radix reserves, lowest and highest; with hash, what the smallest table is aligned to.
+        let highest = if cpu.0.value(Extern::PPC_RADIX_MMU) == 1 { 1 << 61 } else { 1 << 9 };
+        for reserved in [1 << 5, 1 << 7, highest] {
+            let (pmd, pud) = (pmd | reserved, pud | reserved);
+            assert!(cpu.pmd_bad(pmd) && cpu.pud_bad(pud));
+            assert_eq!((cpu.pmd_mmu_perms(pmd), cpu.pud_mmu_perms(pud)), (0, 0));
+        }
+        assert_eq!((cpu.pmd_mmu_perms(pmd ^ 1 << 63), cpu.pud_mmu_perms(pud ^ 1 << 63)), (0, 0));
+    }
+}
+
+/// A directory of huge pages (hash with 4K) is no table at any level, the top included, where nothing but 0 is bad.
+#[test]
+fn a_directory_of_huge_pages_permits_nothing() {
+    let hash_4k = Config::DEFAULT.with(Extern::PAGE_SHIFT, 12).with(Extern::PPC_RADIX_MMU, 0);
+    let directory = 1 << 63 | 0x1_2345_0000 | 15 << 2;
+    for (version, folded) in [((5, 3), false), ((6, 6), true)] {
+        let cpu = Ppc(hash_4k.with(Extern::LINUX_VERSION_CODE, KVersion::new(version.0, version.1, 0).code()));
+        assert!(cpu.is_hugepd(directory));
+        let top = if folded { cpu.p4d_mmu_perms(directory) } else { cpu.pgd_mmu_perms(directory) };
+        assert_eq!([cpu.pmd_mmu_perms(directory), cpu.pud_mmu_perms(directory), top], [0; 3]);
+    }
 }
 
 /// Row A23: type and offset come out of a swap entry as they went in, and it is neither present nor empty.
