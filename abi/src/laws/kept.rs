@@ -314,11 +314,11 @@ pub(super) const MEANINGS: &[Law] = &[
     law(
         "user_exec_kept",
         DERIVED,
-        "makers that are about writing do not change whether user mode may execute; of a table they make what is none on \
-         ppc64, whose tables hold an address where leaves hold these bits",
+        "makers that are about writing do not change whether user mode may execute; on ppc64 they make tables of what is \
+         none, and the reverse, for tables hold an address where leaves hold these bits",
         "for pXd in pte, pmd: for MAKER in mkdirty, mkclean, mkwrite, wrprotect:
-         forall x: u64 where pXd_valid(x)
-         && (pmd_leaf(x) || !pmd_bad(pXd_MAKER(x)) || pXd_mmu_perms(pXd_MAKER(x)) != 0).
+         forall x: u64 where pXd_valid(x) && (pmd_leaf(x) || (!pmd_bad(x) || pXd_mmu_perms(x) != 0) && \
+         (!pmd_bad(pXd_MAKER(x)) || pXd_mmu_perms(pXd_MAKER(x)) != 0)).
          pXd_mmu_perms(pXd_MAKER(x))[2] == pXd_mmu_perms(x)[2]",
     ),
     law(
