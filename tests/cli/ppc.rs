@@ -132,7 +132,7 @@ fn probe_says_what_the_image_tells_and_what_it_does_not() {
         "PAGE_SHIFT 16  (PAGESIZE=65536)",
         "PPC_RADIX_MMU 1  (NUMBER(RADIX_MMU)=1)",
         "root 0x0000000000600000 (upper half) swapper_pg_dir  (SYMBOL(swapper_pg_dir)=0xc000000000600000 in the linear map)",
-        "unknown: root tables of user address spaces  (say it with --root PA)",
+        "unknown: root tables of user address spaces that no CPU was running  (say it with --root PA)",
     ] {
         assert!(run.out.lines().any(|found| found == line), "{line}\nin\n{}", run.out);
     }
