@@ -11,6 +11,8 @@ mod explain;
 mod image;
 #[path = "cli/machine.rs"]
 mod machine;
+#[path = "cli/ppc.rs"]
+mod ppc;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/streams.rs"]

@@ -19,9 +19,11 @@ use ptwalk::plugin;
 use ptwalk::walk::{Root, TableSet};
 use ptwalk::zone::file::ZoneFile;
 use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Level, Pfn, PhysAddr, VirtAddr, bits};
+use ptwalk_ppc::Ppc;
 use ptwalk_x86::X86;
 use serde::Deserialize;
 use support::Memory;
+use support::core::ByteOrder;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,8 +114,10 @@ impl Scenario {
 
     /// The tables as memory, and the address of its first byte.
     fn bytes(&self) -> Result<(u64, Vec<u8>), String> {
-        let page_shift = self.geometry()?.page_shift();
-        Ok(self.memory(page_shift).bytes(1 << page_shift))
+        let geometry = self.geometry()?;
+        let page_shift = geometry.page_shift();
+        let order = if geometry.big_endian { ByteOrder::Big } else { ByteOrder::Little };
+        Ok(self.memory(page_shift).bytes(order, 1 << page_shift))
     }
 
     fn memory(&self, page_shift: u32) -> Memory {
@@ -188,6 +192,7 @@ fn engines(arch: &str, config: &Config, queries: &Queries) -> Result<Vec<support
     match arch {
         "arm64" => support::engines(config, queries),
         "x86" => support::engines_of("x86", X86(*config), config, queries),
+        "ppc" => support::engines_of("ppc", Ppc(*config), config, queries),
         _ => Err(format!("no native build of {arch}").into()),
     }
 }
@@ -254,7 +259,7 @@ fn scenarios() -> Vec<PathBuf> {
 #[test]
 fn every_scenario_gives_what_its_file_says_in_every_engine() {
     let files = scenarios();
-    assert!(files.len() >= 43, "S1 to S15, S19, S20 and ours are {} files", files.len());
+    assert!(files.len() >= 47, "S1 to S20 and ours are {} files", files.len());
     let mut failures = Vec::new();
     let mut runs = 0;
     for path in &files {

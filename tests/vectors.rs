@@ -15,12 +15,14 @@ use ptwalk::gup::{FollFlags, Gup};
 use ptwalk::plugin;
 use ptwalk_abi::{Arch, Config, Extern, Geometry, GeometryError, Kconfig};
 use ptwalk_arm64::Arm64;
+use ptwalk_ppc::Ppc;
 use ptwalk_verifier::expr::Evaluator;
 use ptwalk_verifier::lift::{Module, NoOracle, lift};
 use ptwalk_x86::X86 as X86Cpu;
 use rows::Row;
 
 const ARM64: &str = include_str!("vectors/arm64.tsv");
+const PPC: &str = include_str!("vectors/ppc.tsv");
 const X86: &str = include_str!("vectors/x86.tsv");
 
 type Failure = Box<dyn std::error::Error>;
@@ -170,6 +172,13 @@ fn every_arm64_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), 
     let (configs, without_geometry) = module_agrees("arm64", ARM64, Arm64)?;
     // The rows about configurations that arm64 does not have.
     assert!(without_geometry.len() * 10 <= configs, "{without_geometry:?}");
+    Ok(())
+}
+
+#[test]
+fn every_ppc_vector_holds_in_the_module_and_every_scan_agrees() -> Result<(), Failure> {
+    let (_, without_geometry) = module_agrees("ppc", PPC, Ppc)?;
+    assert!(without_geometry.is_empty(), "{without_geometry:?}");
     Ok(())
 }
 

@@ -11,6 +11,18 @@ pub const fn bits(high: u32, low: u32) -> u64 {
     (u64::MAX >> (63 - high)) & (u64::MAX << low)
 }
 
+/// Whether any bit of `mask` is set.
+#[inline(always)]
+pub const fn any(x: u64, mask: u64) -> bool {
+    x & mask != 0
+}
+
+/// Whether all bits of `mask` are set.
+#[inline(always)]
+pub const fn all(x: u64, mask: u64) -> bool {
+    x & mask == mask
+}
+
 macro_rules! address {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -121,6 +121,7 @@ pub struct Geometry {
     lower_half_end: u64,
     upper_half_start: u64,
     task_size_max: u64,
+    pa_bits: u32,
     /// Entries are stored most significant byte first.
     pub big_endian: bool,
     /// One root table serves both halves of the address space.
@@ -128,6 +129,12 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// Bits of a physical address that an entry may hold, where nobody says otherwise: what x86_64 and arm64 with LPA2
+    /// define.
+    pub const PA_BITS_OF_MOST: u64 = 52;
+    /// The same, at most: with them a frame number, the index in the largest table and two facts fit into 64 bits.
+    pub const PA_BITS_MAX: u32 = 56;
+
     /// Asks a plugin for its geometry and checks that it adds up.
     ///
     /// `page_shift` is log2 of the granule; `ask` calls a helper, with the generic stub where the plugin has none.
@@ -180,6 +187,7 @@ impl Geometry {
             lower_half_end: ask(Helper::LOWER_HALF_END, 0)?,
             upper_half_start: ask(Helper::UPPER_HALF_START, 0)?,
             task_size_max: ask(Helper::TASK_SIZE_MAX, 0)?,
+            pa_bits: pa_bits(ask(Helper::PTE_PA_BITS, 0)?)?,
             big_endian: ask(Helper::TABLES_BIG_ENDIAN, 0)? != 0,
             shared_root: ask(Helper::SHARED_ROOT, 0)? != 0,
         };
@@ -233,6 +241,11 @@ impl Geometry {
         self.slots[self.depth - 1].shift
     }
 
+    /// Bits of a physical address that an entry may hold.
+    pub fn pa_bits(&self) -> u32 {
+        self.pa_bits
+    }
+
     /// The addresses of a half, or `None` where the architecture has no such half.
     pub fn half(&self, half: Half) -> Option<VaRange> {
         match half {
@@ -250,6 +263,15 @@ impl Geometry {
     /// First address above what `access_ok` grants to user mode.
     pub fn task_size_max(&self) -> u64 {
         if self.task_size_max == 0 { self.lower_half_end } else { self.task_size_max }
+    }
+}
+
+/// Bits of a physical address by what `PTE_PA_BITS` says.
+fn pa_bits(said: u64) -> Result<u32, GeometryError> {
+    let bits = if said == 0 { Geometry::PA_BITS_OF_MOST } else { said };
+    match u32::try_from(bits) {
+        Ok(bits) if (32..=Geometry::PA_BITS_MAX).contains(&bits) => Ok(bits),
+        _ => Err(GeometryError::Value { helper: Helper::PTE_PA_BITS, value: said }),
     }
 }
 

@@ -55,9 +55,14 @@ macro_rules! helper_list {
             predicate pte_valid Pte Valid = Undefined;
             predicate pmd_valid Pmd Valid = Undefined;
             predicate pud_valid Pud Valid = Undefined;
+            predicate pmd_is_serializing Pmd Serializing = Zero;
+            predicate is_hugepd Pgd Hugepd = Zero;
             predicate pte_write Pte Write = Undefined;
             predicate pmd_write Pmd Write = Undefined;
             predicate pud_write Pud Write = Undefined;
+            predicate pte_savedwrite Pte Savedwrite = Undefined;
+            predicate pmd_savedwrite Pmd Savedwrite = Undefined;
+            predicate pte_read Pte Read = Undefined;
             predicate pte_young Pte Young = Undefined;
             predicate pmd_young Pmd Young = Undefined;
             predicate pud_young Pud Young = Undefined;
@@ -96,6 +101,8 @@ macro_rules! helper_list {
             reader pud_page_paddr Pud PagePaddr = Undefined;
             reader p4d_page_paddr P4d PagePaddr = Undefined;
             reader pgd_page_paddr Pgd PagePaddr = Undefined;
+            reader hugepd_page Pgd HugepdPage = Zero;
+            reader hugepd_shift Pgd HugepdShift = Zero;
             reader pte_to_phys Pte ToPhys = Undefined;
             reader phys_to_pte Pte FromPhys = Undefined;
             reader swp_type Pte SwpType = Undefined;
@@ -138,6 +145,14 @@ macro_rules! helper_list {
             maker pmd_mkinvalid Pmd Mkinvalid = Undefined;
             maker pud_mkinvalid Pud Mkinvalid = Undefined;
             maker pmd_mknotpresent Pmd Mknotpresent = Undefined;
+            maker pte_mk_savedwrite Pte MkSavedwrite = Undefined;
+            maker pmd_mk_savedwrite Pmd MkSavedwrite = Undefined;
+            maker pte_clear_savedwrite Pte ClearSavedwrite = Undefined;
+            maker pmd_clear_savedwrite Pmd ClearSavedwrite = Undefined;
+            maker pte_mkpte Pte Mkpte = Undefined;
+            maker pte_mkuser Pte Mkuser = Undefined;
+            maker pte_mkprivileged Pte Mkprivileged = Undefined;
+            maker pte_mkexec Pte Mkexec = Undefined;
             maker pud_mknotpresent Pud Mknotpresent = Undefined;
             maker pte_mksoft_dirty Pte MksoftDirty = Identity;
             maker pmd_mksoft_dirty Pmd MksoftDirty = Identity;
@@ -165,6 +180,10 @@ macro_rules! helper_list {
             count PTRS_PER_PTE Pte Ptrs = Required;
             count CONT_PTES Pte ContEntries = One;
             count CONT_PMDS Pmd ContEntries = One;
+            count has_transparent_hugepage Pmd HasTransHuge = One;
+            count has_transparent_pud_hugepage Pud HasTransHuge = One;
+            count PTE_PA_BITS Pgd PteAddressBits = Zero;
+            count SECTION_SIZE_BITS Pgd SectionSize = Zero;
             count TABLES_BIG_ENDIAN Pgd BigEndian = Zero;
             count SHARED_ROOT Pgd SharedRoot = Zero;
             address LOWER_HALF_END Pgd LowerHalfEnd = Required;
@@ -292,8 +311,16 @@ define_ops! {
     Protnone,
     /// The hardware would use the entry.
     Valid,
+    /// Being taken apart: not present to the hardware, and kept from lock-free walks (ppc64).
+    Serializing,
+    /// A directory of huge pages rather than a table: `is_hugepd` (ppc64 with hash and 4K).
+    Hugepd,
     /// Writable in the kernel's sense, clean or dirty.
     Write,
+    /// PROT_NONE for NUMA balancing only, and writable once that is over (ppc64 before v6.2).
+    Savedwrite,
+    /// Readable in the kernel's sense.
+    Read,
     /// Accessed since it was last made old.
     Young,
     /// Written since it was last made clean.
@@ -324,6 +351,10 @@ define_ops! {
     Page,
     /// Physical address of the next table.
     PagePaddr,
+    /// Physical address of the huge page's entries in a directory of huge pages.
+    HugepdPage,
+    /// log2 of the bytes of a huge page in a directory of huge pages.
+    HugepdShift,
     /// Physical address in the entry.
     ToPhys,
     /// A physical address as the address bits of an entry.
@@ -366,6 +397,18 @@ define_ops! {
     Mkinvalid,
     /// Make invalid to the hardware, by the name of before v5.10.
     Mknotpresent,
+    /// Make writable again once it is no longer PROT_NONE.
+    MkSavedwrite,
+    /// Forget that it is to be writable again.
+    ClearSavedwrite,
+    /// Set the marker of a leaf (ppc64).
+    Mkpte,
+    /// Make user mode's.
+    Mkuser,
+    /// Make the kernel's alone.
+    Mkprivileged,
+    /// Make executable.
+    Mkexec,
     /// Set the soft-dirty mark.
     MksoftDirty,
     /// Clear the soft-dirty mark.
@@ -384,6 +427,12 @@ define_ops! {
     Ptrs,
     /// Entries of the level in a contiguous run.
     ContEntries,
+    /// 1 where the MMU of the day maps huge pages at this level and THP may use them.
+    HasTransHuge,
+    /// Bits of a physical address that an entry may hold; 0 where it is the 52 of most.
+    PteAddressBits,
+    /// log2 of the bytes of a memory section, to which the kernel adds memory (SPARSEMEM); 0 where it is not said.
+    SectionSize,
     /// 1 where entries are stored most significant byte first.
     BigEndian,
     /// 1 where one root table serves both halves of the address space.
@@ -514,7 +563,8 @@ mod tests {
     #[test]
     fn names_begin_with_their_level() {
         for helper in Helper::ALL {
-            if matches!(helper.signature(), Signature::Predicate | Signature::Access | Signature::Maker) {
+            let any_level = *helper == Helper::is_hugepd;
+            if matches!(helper.signature(), Signature::Predicate | Signature::Access | Signature::Maker) && !any_level {
                 assert!(helper.name().starts_with(helper.level().name()), "{helper}");
             }
         }

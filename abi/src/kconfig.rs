@@ -22,6 +22,8 @@ macro_rules! extern_list {
             DEVMAP_SERIES = 0 in 0..=31, "0: as released; 30 or 31: arm64 as of v3 or v3.1 of the 2019 devmap series";
             ARM64_HW_AFDBM = 1 in 0..=1, "the MMU manages the dirty state (TCR_EL1.HD): a clean page with DBM is writable";
             POR_EL0 = 0x7777_7777 in i32::MIN..=i32::MAX, "low half of POR_EL0, the permission overlay of keys 0 to 7 (arm64, v6.12 and later)";
+            PPC_RADIX_MMU = 1 in 0..=1, "the MMU walks a radix tree; 0: it hashes, and the tables are the kernel's own (ppc64)";
+            AMR = 0 in i32::MIN..=i32::MAX, "high half of AMR, what protection keys 0 to 15 deny (ppc64 with hash); 0 denies nothing";
             MEM_SOFT_DIRTY = 0 in 0..=1, "CONFIG_MEM_SOFT_DIRTY: mkdirty also sets the soft-dirty mark";
             PAGE_TABLE_ISOLATION = 1 in 0..=1, "CONFIG_PAGE_TABLE_ISOLATION (x86_64; MITIGATION_… since v6.9): entries of the top table may bear NX";
             X86_INTEL_MEMORY_PROTECTION_KEYS = 1 in 0..=1, "CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS: bits 62:59 of a leaf are a key into PKRU";

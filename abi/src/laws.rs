@@ -13,8 +13,10 @@
 //! A bit is one thing on one architecture and another on the next, so preconditions are stated in helpers:
 //! `!pXd_none(…)` keeps x86_64's inverted frames out (a word that is all zero has none to invert), `pXd_leaf` the
 //! ppc64 words whose leaf marker `mkdevmap` sets and the x86_64 words whose frame is as wide as a page's. That a
-//! protection has no address bits is said by `prot & pfn_pXd(…, 0) == 0`: x86_64 inverts those of one that is not present. `exports(pmd_sect)` says that an architecture tells blocks from
-//! tables by descriptor type, as arm64 does.
+//! protection has no address bits is said by `prot & pfn_pXd(…, 0) == 0`: x86_64 inverts those of one that is not
+//! present. `exports(pmd_sect)` says that an architecture tells blocks from tables by descriptor type, as arm64 does;
+//! `exports(is_hugepd)`, that it has directories of huge pages, as ppc64 does. `has_transparent_hugepage()` is 0 where the
+//! MMU of the day has no huge pages (ppc64, hash, 4K): the kernel skips its own tests there.
 
 mod entries;
 mod kept;

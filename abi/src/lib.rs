@@ -24,7 +24,7 @@ mod level;
 mod perms;
 mod pfn_t;
 
-pub use addr::{Pfn, PhysAddr, VirtAddr, bits};
+pub use addr::{Pfn, PhysAddr, VirtAddr, all, any, bits};
 pub use arch::Arch;
 
 pub use geometry::{Geometry, GeometryError, Half, Slot, VaRange};

@@ -30,6 +30,7 @@ pub struct Embedded {
 /// The plugins that are part of the program; `walker-plugins/build` makes them from source.
 pub const EMBEDDED: &[Embedded] = &[
     Embedded { name: "arm64", wasm: include_bytes!("../../walker-plugins/prebuilt/arm64.wasm") },
+    Embedded { name: "ppc", wasm: include_bytes!("../../walker-plugins/prebuilt/ppc.wasm") },
     Embedded { name: "x86", wasm: include_bytes!("../../walker-plugins/prebuilt/x86.wasm") },
 ];
 

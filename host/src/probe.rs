@@ -3,12 +3,14 @@
 //! In: an [`Image`]. Out: a [`Probe`]. Nothing is guessed silently: what could not be known is listed with the flag that
 //! supplies it, and a root is a candidate until somebody uses it.
 //!
-//! The order of bytes of a core's headers is that of the kernel which wrote it, so its tables have it too.
+//! The order of bytes of a core's headers is that of the kernel which wrote it, so its tables have it too; on ppc64 they
+//! are big-endian on either.
 //!
 //! Facts about arm64 are those of arch/arm64/kernel/vmcore_info.c (v6.12; `crash_core.c` before v6.9): `VA_BITS` is the
 //! configured size and `TCR_EL1_T1SZ` the one in use; `kimage_voffset` is the distance from the kernel image's virtual
 //! to its physical address; symbols are absolute.
 
+mod ppc;
 mod x86;
 
 use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
@@ -73,13 +75,8 @@ impl Probe {
             return Probe::of_tables(image, info);
         }
         let mut probe = Probe { arch: arch(image), ..Probe::default() };
-        match &probe.arch {
-            None => probe.unknown("architecture", "--plugin"),
-            Some((arch @ "ppc64", _)) => {
-                let what = format!("page-table format: no {arch} plugin is embedded");
-                probe.unknown(&what, "--plugin FILE");
-            }
-            Some(_) => {}
+        if probe.arch.is_none() {
+            probe.unknown("architecture", "--plugin");
         }
         if image.byte_order() == Some(ByteOrder::Big) {
             probe.find(Extern::CPU_BIG_ENDIAN, 1, "ELF EI_DATA".to_owned());
@@ -90,10 +87,14 @@ impl Probe {
         }
         match probe.arch {
             Some(("x86", _)) => probe.x86(image),
-            _ if image.vmcoreinfo().is_none() => {
+            _ if image.vmcoreinfo().is_some() => {}
+            Some(("ppc", _)) => {
+                probe.unknown("page size, 4K assumed (no VMCOREINFO note)", "--config PAGE_SHIFT=16");
+                probe.ppc_mmu_unknown("no VMCOREINFO note");
+            }
+            _ => {
                 probe.unknown("page size, VA and PA bits (no VMCOREINFO note)", "--config");
             }
-            _ => {}
         }
         if probe.roots.is_empty() {
             probe.unknown("root table of the kernel", "--root PA --half upper");
@@ -179,8 +180,10 @@ impl Probe {
             }
             None => self.unknown("page size (VMCOREINFO has no PAGESIZE)", "--config PAGE_SHIFT=…"),
         }
-        if matches!(self.arch, Some(("arm64", _))) {
-            self.arm64(image, info);
+        match self.arch {
+            Some(("arm64", _)) => self.arm64(image, info),
+            Some(("ppc", _)) => self.ppc(image, info),
+            _ => {}
         }
     }
 
@@ -233,7 +236,7 @@ fn arch(image: &Image) -> Option<(&'static str, String)> {
     let name = match image.machine()? {
         Machine::Aarch64 => "arm64",
         Machine::X86_64 => "x86",
-        Machine::Ppc64 => "ppc64",
+        Machine::Ppc64 => "ppc",
         Machine::Other(_) => return None,
     };
     Some((name, "ELF e_machine".to_owned()))

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::image::Files;
 use crate::ptwalk;
 use crate::support::Memory;
+use crate::support::core::ByteOrder;
 use crate::support::program::arg;
 
 fn tests_folder() -> PathBuf {
@@ -21,7 +22,7 @@ fn raw_image(files: &Files) -> String {
     memory.store(0, 0x1001);
     memory.store(0x1000, 0x8000_0000_0000_0001);
     memory.store(0x1018, 0x8000_0000_dead_0001);
-    files.write("raw", &memory.bytes(4096).1)
+    files.write("raw", &memory.bytes(ByteOrder::Little, 4096).1)
 }
 
 #[test]

@@ -106,6 +106,8 @@ impl<A: Arch> Engine for Native<A> {
 
 /// `EM_AARCH64`.
 pub const AARCH64: u16 = 183;
+/// `EM_PPC64`.
+pub const PPC64: u16 = 21;
 
 /// Physical memory as words; what is between them is zero.
 #[derive(Clone, Default)]
@@ -122,29 +124,43 @@ impl Memory {
 
     /// An arm64 core that holds exactly the pages stored to.
     pub(crate) fn core(&self, order: core::ByteOrder, page_bytes: u64) -> core::CoreBuilder {
+        self.load_into(core::CoreBuilder::new(order, AARCH64), order, page_bytes)
+    }
+
+    /// `core` with exactly the pages stored to, their words in `order`.
+    pub(crate) fn load_into(
+        &self,
+        core: core::CoreBuilder,
+        order: core::ByteOrder,
+        page_bytes: u64,
+    ) -> core::CoreBuilder {
         let mut pages: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
         for (pa, word) in &self.words {
             let page = pages.entry(pa & !(page_bytes - 1)).or_insert_with(|| vec![0; small(page_bytes)]);
             let at = small(pa & (page_bytes - 1));
-            page[at..at + 8].copy_from_slice(&match order {
-                core::ByteOrder::Little => word.to_le_bytes(),
-                core::ByteOrder::Big => word.to_be_bytes(),
-            });
+            page[at..at + 8].copy_from_slice(&stored(*word, order));
         }
-        let core = core::CoreBuilder::new(order, AARCH64);
         pages.iter().fold(core, |core, (pa, bytes)| core.load(*pa, bytes))
     }
 
     /// The bytes from the first page stored to, to the end of the last, and the address of the first.
-    pub fn bytes(&self, page_bytes: u64) -> (u64, Vec<u8>) {
+    pub(crate) fn bytes(&self, order: core::ByteOrder, page_bytes: u64) -> (u64, Vec<u8>) {
         let first = self.words.keys().next().map_or(0, |pa| pa & !(page_bytes - 1));
         let end = self.words.keys().next_back().map_or(first, |pa| (pa | (page_bytes - 1)) + 1);
         let mut bytes = vec![0; usize::try_from(end - first).expect("test memory is small")];
         for (pa, word) in &self.words {
             let at = usize::try_from(pa - first).expect("test memory is small");
-            bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+            bytes[at..at + 8].copy_from_slice(&stored(*word, order));
         }
         (first, bytes)
+    }
+}
+
+/// A word as memory holds it.
+fn stored(word: u64, order: core::ByteOrder) -> [u8; 8] {
+    match order {
+        core::ByteOrder::Little => word.to_le_bytes(),
+        core::ByteOrder::Big => word.to_be_bytes(),
     }
 }
 

@@ -149,7 +149,14 @@ pub(super) const PREDICATES: &[Law] = &[
         "access_needs_present",
         DERIVED,
         "GUP-fast takes only what is present",
-        "for pXd in pte, pmd, pud, pgd: forall x: u64, write: u64. pXd_access_permitted(x, write) => pXd_present(x)",
+        "for pXd in pte, pmd: forall x: u64, write: u64. pXd_access_permitted(x, write) => pXd_present(x)",
+    ),
+    law(
+        "access_above_needs_present",
+        DERIVED,
+        "GUP-fast takes only what is present; ppc64's pud_present does not know a leaf that is being taken apart",
+        "for pXd in pud, pgd: forall x: u64, write: u64 where !pmd_is_serializing(x).
+         pXd_access_permitted(x, write) => pXd_present(x)",
     ),
     law(
         "access_needs_write",
@@ -163,7 +170,7 @@ pub(super) const PREDICATES: &[Law] = &[
         "what GUP-fast takes for writing is what it takes for reading and is writable; protection keys may say otherwise",
         "for pXd in pte, pmd, pud: forall x: u64.
          pXd_access_permitted(x, 1) <=> pXd_access_permitted(x, 0) && pXd_write(x)
-         when (LINUX_VERSION_CODE < 6.12 || POR_EL0 == 0x77777777) && PKRU == 0",
+         when (LINUX_VERSION_CODE < 6.12 || POR_EL0 == 0x77777777) && PKRU == 0 && AMR == 0",
     ),
     law(
         "any_write_flag",
@@ -188,15 +195,16 @@ pub(super) const PREDICATES: &[Law] = &[
         "devmap_leaf_is_huge",
         DERIVED,
         "a valid leaf of device memory is huge; of a table with the bit, arm64 and x86_64 say otherwise",
-        "forall x: u64 where pmd_devmap(x) && pmd_leaf(x) && pmd_valid(x). pmd_huge(x)
+        "forall x: u64 where has_transparent_hugepage() == 1 && pmd_devmap(x) && pmd_leaf(x) && pmd_valid(x). pmd_huge(x)
          when HUGETLB_PAGE && TRANSPARENT_HUGEPAGE && ARCH_HAS_PTE_DEVMAP
          && (LINUX_VERSION_CODE >= 5.3 && LINUX_VERSION_CODE < 6.17 || DEVMAP_SERIES != 0)",
     ),
     law(
         "devmap_is_not_trans_huge",
         DERIVED,
-        "device memory is no transparent huge page, except on arm64, which does not exclude it",
-        "forall x: u64. pmd_devmap(x) => !pmd_trans_huge(x) when TRANSPARENT_HUGEPAGE && !exports(pmd_sect)",
+        "device memory is no transparent huge page, except on arm64, which does not exclude it; ppc64's hash since v5.7",
+        "forall x: u64. pmd_devmap(x) => !pmd_trans_huge(x) when TRANSPARENT_HUGEPAGE && !exports(pmd_sect)
+         && (LINUX_VERSION_CODE >= 5.7 || PPC_RADIX_MMU || !exports(is_hugepd))",
     ),
     law(
         "pud_devmap_is_not_trans_huge",
@@ -209,6 +217,24 @@ pub(super) const PREDICATES: &[Law] = &[
         DERIVED,
         "a present transparent huge page is huge",
         "forall x: u64. pmd_present(x) && pmd_trans_huge(x) => pmd_huge(x) when HUGETLB_PAGE",
+    ),
+    law(
+        "savedwrite_is_no_access",
+        DERIVED,
+        "what is to be writable again may not even be read until then",
+        "for pXd in pte, pmd: forall x: u64. pXd_savedwrite(x) => pXd_write(x) && !pXd_access_permitted(x, 0)",
+    ),
+    law(
+        "serializing_is_refused",
+        "arch/powerpc/include/asm/book3s/64/pgtable.h: pmd_access_permitted (v5.3)",
+        "a pmd that is being taken apart is present, and neither the hardware nor GUP-fast uses it",
+        "forall x: u64. pmd_is_serializing(x) => pmd_present(x) && !pmd_valid(x) && !pmd_access_permitted(x, 0)",
+    ),
+    law(
+        "hugepd_is_no_leaf",
+        "arch/powerpc/include/asm/book3s/64/hugetlb.h: hugepd_ok (v5.3)",
+        "a directory of huge pages is present, and no leaf",
+        "forall x: u64. is_hugepd(x) => pud_present(x) && !pud_leaf(x)",
     ),
     law(
         "table_or_block",

@@ -16,7 +16,8 @@ pub(super) const FRAMES: &[Law] = &[
         "pte_pfn_kept",
         DERIVED,
         "no maker moves a pte to another frame",
-        "for MAKER in mkhuge, mknoncont, mkpresent, mkinvalid:
+        "for MAKER in mkhuge, mknoncont, mkpresent, mkinvalid, mk_savedwrite, clear_savedwrite, mksoft_dirty, \
+         clear_soft_dirty, mkpte, mkuser, mkprivileged, mkexec:
          forall x: u64 where !pte_none(x) && !pte_none(pte_MAKER(x)). pte_pfn(pte_MAKER(x)) == pte_pfn(x)",
     ),
     law(
@@ -59,6 +60,7 @@ pub(super) const FRAMES: &[Law] = &[
         DERIVED,
         "changing the protection to another that is present and has no address bits does not move a pte to another frame",
         "forall x: u64, prot: u64 where prot & pfn_pte((1 << (PA_BITS - PAGE_SHIFT)) - 1, 0) == 0 && pte_present(prot)
+         && pte_pfn(prot) == 0
          && !pte_none(x) && !pte_none(pte_modify(x, prot)). pte_pfn(pte_modify(x, prot)) == pte_pfn(x)",
     ),
     law(
@@ -66,6 +68,7 @@ pub(super) const FRAMES: &[Law] = &[
         DERIVED,
         "changing the protection to another that is present and has no address bits moves no leaf to another frame",
         "forall x: u64, prot: u64 where prot & pfn_pmd((1 << (PA_BITS - PAGE_SHIFT)) - 1, 0) == 0 && pmd_present(prot)
+         && pmd_pfn(prot) == 0
          && pmd_leaf(x) && !pmd_none(pmd_modify(x, prot)). pmd_pfn(pmd_modify(x, prot)) == pmd_pfn(x)",
     ),
     law(
@@ -108,9 +111,9 @@ pub(super) const MEANINGS: &[Law] = &[
     law(
         "leaf_stays_bad",
         DERIVED,
-        "a leaf stays what is no table",
+        "a leaf stays what is no table, where the marker of a leaf makes it so",
         "for MAKER in mkyoung, mkold, mkdirty, mkclean, mkwrite, wrprotect, mkspecial, mkdevmap:
-         forall x: u64 where pmd_leaf(x). pmd_bad(pmd_MAKER(x)) == pmd_bad(x)",
+         forall x: u64 where pmd_leaf(x) && pmd_bad(pmd_mkhuge(0)). pmd_bad(pmd_MAKER(x)) == pmd_bad(x)",
     ),
     law(
         "mkdevmap_keeps_leaf",
@@ -280,22 +283,24 @@ pub(super) const MEANINGS: &[Law] = &[
     law(
         "access_kept",
         DERIVED,
-        "these makers change nothing that GUP-fast asks of a leaf",
+        "these makers change nothing that GUP-fast asks of a leaf; on ppc64 mkdevmap makes one of a table",
         "for pXd in pte, pmd: for MAKER in mkyoung, mkold, mkdirty, mkclean, mkspecial, mkdevmap:
-         forall x: u64, write: u64. pXd_access_permitted(pXd_MAKER(x), write) == pXd_access_permitted(x, write)",
+         forall x: u64, write: u64 where pte_present(pXd_MAKER(x)) == pte_present(x). pXd_access_permitted(pXd_MAKER(x), write) == pXd_access_permitted(x, write)",
     ),
     law(
         "perms_kept",
         DERIVED,
-        "software bits do not change what the hardware permits",
-        "for pXd in pte, pmd: for MAKER in mkspecial, mkdevmap: forall x: u64 where pXd_valid(x).
+        "software bits do not change what the hardware permits; on ppc64 mkdevmap makes a leaf of a table",
+        "for pXd in pte, pmd: for MAKER in mkspecial, mkdevmap:
+         forall x: u64 where pXd_valid(x) && pmd_leaf(pXd_MAKER(x)) == pmd_leaf(x).
          pXd_mmu_perms(pXd_MAKER(x)) == pXd_mmu_perms(x)",
     ),
     law(
         "access_kept_of_valid",
         DERIVED,
         "of an entry that the hardware uses, these makers change nothing that GUP-fast asks",
-        "for pXd in pte, pmd: for MAKER in mkhuge, mkcont: forall x: u64, write: u64 where pXd_valid(x).
+        "for pXd in pte, pmd: for MAKER in mkhuge, mkcont:
+         forall x: u64, write: u64 where pXd_valid(x) && pte_present(pXd_MAKER(x)) == pte_present(x).
          pXd_access_permitted(pXd_MAKER(x), write) == pXd_access_permitted(x, write)",
     ),
     law(
@@ -309,8 +314,11 @@ pub(super) const MEANINGS: &[Law] = &[
     law(
         "user_exec_kept",
         DERIVED,
-        "makers that are about writing do not change whether user mode may execute",
-        "for pXd in pte, pmd: for MAKER in mkdirty, mkclean, mkwrite, wrprotect: forall x: u64 where pXd_valid(x).
+        "makers that are about writing do not change whether user mode may execute; on ppc64 they make tables of what is \
+         none, and the reverse, for tables hold an address where leaves hold these bits",
+        "for pXd in pte, pmd: for MAKER in mkdirty, mkclean, mkwrite, wrprotect:
+         forall x: u64 where pXd_valid(x) && (pmd_leaf(x) || (!pmd_bad(x) || pXd_mmu_perms(x) != 0) && \
+         (!pmd_bad(pXd_MAKER(x)) || pXd_mmu_perms(pXd_MAKER(x)) != 0)).
          pXd_mmu_perms(pXd_MAKER(x))[2] == pXd_mmu_perms(x)[2]",
     ),
     law(

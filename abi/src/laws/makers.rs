@@ -151,6 +151,20 @@ pub(super) const MAKERS: &[Law] = &[
          && exports(pmd_sect)",
     ),
     law(
+        "mkdevmap_makes_marked_devmap",
+        DERIVED,
+        "an entry given the marker of a leaf, made device memory, is device memory",
+        "forall x: u64. pte_devmap(pte_mkdevmap(pte_mkpte(x)))
+         when ARCH_HAS_PTE_DEVMAP && LINUX_VERSION_CODE >= 5.3 && LINUX_VERSION_CODE < 6.17",
+    ),
+    law(
+        "mkdevmap_makes_pfn_devmap",
+        "mm/debug_vm_pgtable.c: pte_devmap_tests (v5.10)",
+        "a pte made of a frame and a protection, made device memory, is device memory",
+        "forall pfn: u64, prot: u64. pte_devmap(pte_mkdevmap(pfn_pte(pfn, prot)))
+         when ARCH_HAS_PTE_DEVMAP && LINUX_VERSION_CODE >= 5.10 && LINUX_VERSION_CODE < 6.17",
+    ),
+    law(
         "mkdevmap_makes_pmd_devmap",
         "mm/debug_vm_pgtable.c: pmd_devmap_tests (v5.10)",
         "a pmd made device memory is device memory",
@@ -162,7 +176,7 @@ pub(super) const MAKERS: &[Law] = &[
         "mkdevmap_makes_pud_devmap",
         "mm/debug_vm_pgtable.c: pud_devmap_tests (v5.10)",
         "a pud made device memory is device memory",
-        "forall x: u64. pud_devmap(pud_mkdevmap(x))
+        "forall x: u64 where has_transparent_pud_hugepage() == 1. pud_devmap(pud_mkdevmap(x))
          when TRANSPARENT_HUGEPAGE && HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD && ARCH_HAS_PTE_DEVMAP
          && LINUX_VERSION_CODE >= 5.3 && LINUX_VERSION_CODE < 6.17",
     ),
@@ -178,14 +192,16 @@ pub(super) const MAKERS: &[Law] = &[
         "mkhuge_makes_trans_huge",
         "mm/debug_vm_pgtable.c: pmd_thp_tests (v5.10)",
         "a present pmd made a leaf is a transparent huge page, unless it is device memory",
-        "forall x: u64 where pmd_present(x) && !pmd_devmap(pmd_mkhuge(x)). pmd_trans_huge(pmd_mkhuge(x))
+        "forall x: u64 where has_transparent_hugepage() == 1 && pmd_present(x) && !pmd_devmap(pmd_mkhuge(x)).
+         pmd_trans_huge(pmd_mkhuge(x))
          when TRANSPARENT_HUGEPAGE",
     ),
     law(
         "mkhuge_makes_pud_trans_huge",
         "mm/debug_vm_pgtable.c: pud_thp_tests (v5.10)",
         "a present pud made a leaf is a transparent huge page, unless it is device memory",
-        "forall x: u64 where pud_present(x) && !pud_devmap(pud_mkhuge(x)). pud_trans_huge(pud_mkhuge(x))
+        "forall x: u64 where has_transparent_pud_hugepage() == 1 && pud_present(x) && !pud_devmap(pud_mkhuge(x)).
+         pud_trans_huge(pud_mkhuge(x))
          when TRANSPARENT_HUGEPAGE && HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD && PGTABLE_LEVELS > 2",
     ),
     law(
@@ -204,25 +220,28 @@ pub(super) const MAKERS: &[Law] = &[
         "mkhuge_makes_pud_bad",
         "mm/debug_vm_pgtable.c: pud_leaf_tests (v5.10)",
         "a pud made a leaf is no table",
-        "forall x: u64 where x[11:0] != 0. pud_bad(pud_mkhuge(x)) when PGTABLE_LEVELS > 2",
+        "forall x: u64 where has_transparent_pud_hugepage() == 1 && x[11:0] != 0. pud_bad(pud_mkhuge(x))
+         when PGTABLE_LEVELS > 2",
     ),
     law(
         "mkhuge_makes_leaf",
         "mm/debug_vm_pgtable.c: pmd_leaf_tests (v5.10)",
         "a valid pmd made a leaf is a leaf",
-        "forall x: u64 where pmd_valid(x). pmd_leaf(pmd_mkhuge(x))",
+        "forall x: u64 where has_transparent_hugepage() == 1 && pmd_valid(x). pmd_leaf(pmd_mkhuge(x))",
     ),
     law(
         "mkhuge_makes_present_leaf",
         "mm/debug_vm_pgtable.c: pmd_leaf_tests (v5.15)",
         "a present pmd made a leaf is a leaf; arm64 missed PROT_NONE blocks before v5.15",
-        "forall x: u64 where pmd_present(x). pmd_leaf(pmd_mkhuge(x)) when LINUX_VERSION_CODE >= 5.15",
+        "forall x: u64 where has_transparent_hugepage() == 1 && pmd_present(x). pmd_leaf(pmd_mkhuge(x))
+         when LINUX_VERSION_CODE >= 5.15",
     ),
     law(
         "mkhuge_makes_pud_leaf",
         "mm/debug_vm_pgtable.c: pud_leaf_tests (v5.10)",
         "a valid pud made a leaf is a leaf; arm64 has no pud leaf with 64K",
-        "forall x: u64 where pud_valid(x). pud_leaf(pud_mkhuge(x)) when PGTABLE_LEVELS > 2 && PAGE_SHIFT < 16",
+        "forall x: u64 where has_transparent_pud_hugepage() == 1 && pud_valid(x). pud_leaf(pud_mkhuge(x))
+         when PGTABLE_LEVELS > 2 && PAGE_SHIFT < 16",
     ),
     law(
         "mkcont_sets_cont",
@@ -265,14 +284,15 @@ pub(super) const MAKERS: &[Law] = &[
         "mkinvalid_keeps_trans_huge",
         "mm/debug_vm_pgtable.c: pmd_thp_tests (v5.10)",
         "a huge page made invalid stays a transparent huge page",
-        "forall x: u64 where !pmd_devmap(pmd_mkhuge(x)). pmd_trans_huge(pmd_mkinvalid(pmd_mkhuge(x)))
+        "forall x: u64 where has_transparent_hugepage() == 1 && !pmd_devmap(pmd_mkhuge(x)).
+         pmd_trans_huge(pmd_mkinvalid(pmd_mkhuge(x)))
          when TRANSPARENT_HUGEPAGE && LINUX_VERSION_CODE >= 5.10",
     ),
     law(
         "mkinvalid_keeps_leaf",
         "mm/debug_vm_pgtable.c: pmd_thp_tests (v6.6)",
         "a huge page made invalid stays a leaf",
-        "forall x: u64. pmd_leaf(pmd_mkinvalid(pmd_mkhuge(x)))
+        "forall x: u64 where has_transparent_hugepage() == 1. pmd_leaf(pmd_mkinvalid(pmd_mkhuge(x)))
          when TRANSPARENT_HUGEPAGE && LINUX_VERSION_CODE >= 5.15",
     ),
     law(
@@ -306,7 +326,13 @@ pub(super) const MAKERS: &[Law] = &[
         "wrprotect_makes_read_only",
         DERIVED,
         "a write-protected entry is not writable",
-        "for pXd in pte, pmd: forall x: u64 where pXd_valid(x). !pXd_write(pXd_wrprotect(x))",
+        "for pXd in pte, pmd: forall x: u64 where pXd_valid(x). !pXd_write(pXd_wrprotect(x)) when !exports(pte_savedwrite)",
+    ),
+    law(
+        "wrprotect_makes_unsaved_read_only",
+        DERIVED,
+        "a write-protected entry is not writable, but where a write-only one now looks like one to be writable again",
+        "for pXd in pte, pmd: forall x: u64 where !pXd_savedwrite(pXd_wrprotect(x)). !pXd_write(pXd_wrprotect(x))",
     ),
     law(
         "wrprotect_makes_any_read_only",
@@ -368,6 +394,42 @@ pub(super) const MAKERS: &[Law] = &[
         "wrprotect_is_idempotent",
         DERIVED,
         "write-protecting twice is write-protecting once",
-        "for pXd in pte, pmd: forall x: u64 where pXd_valid(x). pXd_wrprotect(pXd_wrprotect(x)) == pXd_wrprotect(x)",
+        "for pXd in pte, pmd: forall x: u64 where pXd_valid(x). pXd_wrprotect(pXd_wrprotect(x)) == pXd_wrprotect(x)
+         when !exports(pte_savedwrite)",
+    ),
+    law(
+        "wrprotect_is_idempotent_unless_saved",
+        DERIVED,
+        "write-protecting twice is once, but where a write-only entry now looks like one to be writable again",
+        "for pXd in pte, pmd: forall x: u64 where !pXd_savedwrite(pXd_wrprotect(x)).
+         pXd_wrprotect(pXd_wrprotect(x)) == pXd_wrprotect(x)",
+    ),
+    law(
+        "savedwrite_round_trip",
+        "mm/debug_vm_pgtable.c: pte_savedwrite_tests, pmd_savedwrite_tests (v5.10)",
+        "a PROT_NONE entry is to be writable again as was last said; gone in v6.2",
+        "for pXd in pte, pmd: forall x: u64 where pXd_protnone(x).
+         pXd_savedwrite(pXd_mk_savedwrite(pXd_clear_savedwrite(x)))
+         && !pXd_savedwrite(pXd_clear_savedwrite(pXd_mk_savedwrite(x)))
+         when NUMA_BALANCING && LINUX_VERSION_CODE < 6.2",
+    ),
+    law(
+        "mkuser_and_mkprivileged",
+        DERIVED,
+        "a pte is user mode's or the kernel's as was last said",
+        "forall x: u64. pte_user(pte_mkuser(x)) && !pte_user(pte_mkprivileged(x))",
+    ),
+    law("mkexec_makes_executable", DERIVED, "a pte made executable is", "forall x: u64. pte_exec(pte_mkexec(x))"),
+    law(
+        "mkwrite_makes_readable",
+        DERIVED,
+        "what may be written may be read",
+        "forall x: u64. pte_read(pte_mkwrite(x))",
+    ),
+    law(
+        "mkinvalid_serializes",
+        "arch/powerpc/mm/book3s64/pgtable.c: pmdp_invalidate (v5.3)",
+        "a pmd made invalid is kept from lock-free walks",
+        "forall x: u64. pmd_is_serializing(pmd_mkinvalid(x)) when exports(pmd_is_serializing)",
     ),
 ];

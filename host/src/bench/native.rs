@@ -61,7 +61,7 @@ pub struct Scans<P, M> {
     pub pmd: M,
 }
 
-const LAYOUT: Layout = Layout { frame_bits: 40, index_bits: 9 };
+const LAYOUT: Layout = Layout { page_shift: 12, frame_bits: 40, index_bits: 9 };
 
 /// Bits of a packed word: `present` and `devmap` as [`ptwalk::engine::Facts`] has them.
 #[inline(always)]

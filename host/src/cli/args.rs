@@ -571,8 +571,12 @@ fn parse_setting(text: &str) -> Result<(Extern, i32), String> {
         version if key == Extern::LINUX_VERSION_CODE && version.contains('.') => parse_version(version)?.code(),
         number => {
             let value = parse_u64(number).map_err(|error| error.to_string())?;
-            // POR_EL0 is 32 bits of a register: its values from 0x80000000 up are written as such.
-            let wide = if key == Extern::POR_EL0 { u32::try_from(value).ok().map(u32::cast_signed) } else { None };
+            // Half of a register is 32 bits: its values from 0x80000000 up are written as such.
+            let wide = if matches!(key, Extern::POR_EL0 | Extern::AMR) {
+                u32::try_from(value).ok().map(u32::cast_signed)
+            } else {
+                None
+            };
             wide.or_else(|| i32::try_from(value).ok()).ok_or_else(|| format!("{value} is too large for {key}"))?
         }
     };

@@ -177,8 +177,12 @@ fn plugin_spec(probe: &Probe, tables: &TableArgs) -> Result<String> {
         ))
         .into()),
         None => {
-            let text = "the image does not say its architecture: name the plugin with --plugin (arm64 is embedded)";
-            Err(Fault::Ambiguous(text.to_owned()).into())
+            let names: Vec<&str> = plugin::EMBEDDED.iter().map(|plugin| plugin.name).collect();
+            let embedded = names.join(", ");
+            let text = format!(
+                "the image does not say its architecture: name the plugin with --plugin (embedded: {embedded})"
+            );
+            Err(Fault::Ambiguous(text).into())
         }
     }
 }

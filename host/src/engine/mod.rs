@@ -127,10 +127,7 @@ pub enum EngineError {
         index: u32,
     },
     /// A frame number that no machine has; a verified plugin has none (R702).
-    #[error(
-        "plugin says that {helper}({entry:#x}) is frame {frame:#x}, beyond {} bits of physical address",
-        query::PA_BITS_MAX
-    )]
+    #[error("plugin says that {helper}({entry:#x}) is frame {frame:#x}, beyond {pa_bits} bits of physical address")]
     Frame {
         /// The reader.
         helper: Helper,
@@ -138,6 +135,8 @@ pub enum EngineError {
         entry: u64,
         /// What it said.
         frame: u64,
+        /// Bits of a physical address that an entry may hold.
+        pa_bits: u32,
     },
     /// A helper was asked for that the plugin does not export and that has no generic definition.
     #[error("the plugin does not export {helper} {}, and the kernel has no generic definition of it", .helper.signature())]

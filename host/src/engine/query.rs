@@ -154,13 +154,13 @@ impl FactKind {
     }
 }
 
-/// Bits of a physical address, at most: what x86_64 and arm64 with LPA2 define, and the largest `PA_BITS`.
-pub const PA_BITS_MAX: u32 = 52;
-
 /// Where a packed word has what: the frame number in the lowest bits, above it the index in the table, above that the
-/// facts. With every granule it comes to 64 bits for the largest table below the root.
+/// facts. With every granule of arm64 it comes to 64 bits for the largest table below
+/// the root; where there is less room, what is shown of a leaf is asked for apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
+    /// log2 of the page size.
+    pub page_shift: u32,
     /// Bits of the frame number.
     pub frame_bits: u32,
     /// Bits of the index.
@@ -168,8 +168,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    fn new(page_shift: u32, slot: Slot) -> Layout {
-        Layout { frame_bits: PA_BITS_MAX - page_shift, index_bits: slot.entries.trailing_zeros() }
+    fn new(pa_bits: u32, page_shift: u32, slot: Slot) -> Layout {
+        Layout { page_shift, frame_bits: pa_bits - page_shift, index_bits: slot.entries.trailing_zeros() }
     }
 
     /// Where the facts begin.
@@ -468,8 +468,12 @@ impl Query {
             return Ok(self.scan.layout.pack(0, index, shown));
         };
         let frame = call(helper, [entry, 0])?;
-        match self.scan.layout.pack(frame, index, shown) {
-            None => Err(EngineError::Frame { helper, entry, frame }),
+        let layout = self.scan.layout;
+        match layout.pack(frame, index, shown) {
+            None => {
+                let pa_bits = layout.frame_bits + layout.page_shift;
+                Err(EngineError::Frame { helper, entry, frame, pa_bits })
+            }
             word => Ok(word),
         }
     }
@@ -493,7 +497,7 @@ impl Queries {
     }
 
     fn of(geometry: &Geometry, query: impl Fn(Level, Layout) -> Query) -> Queries {
-        let layout = |slot: &Slot| Layout::new(geometry.page_shift(), *slot);
+        let layout = |slot: &Slot| Layout::new(geometry.pa_bits(), geometry.page_shift(), *slot);
         let levels = geometry.slots().iter().map(|slot| query(slot.level, layout(slot))).collect();
         Queries { big_endian: geometry.big_endian, levels, ..Queries::none() }
     }
@@ -514,10 +518,12 @@ mod tests {
 
     #[test]
     fn packed_words_give_back_what_was_put_in() {
-        for (page_shift, entries) in [(12, 512), (14, 2048), (16, 8192), (12, 8192), (12, 2)] {
-            let layout = Layout::new(page_shift, Slot { level: Level::Pte, shift: page_shift, entries });
-            let top = (1 << (PA_BITS_MAX - page_shift)) - 1;
-            for frame in [0, 1, top >> 1, 1 << (PA_BITS_MAX - page_shift - 1), top] {
+        for (pa_bits, page_shift, entries) in
+            [(52, 12, 512), (52, 14, 2048), (52, 16, 8192), (52, 12, 8192), (52, 12, 2), (53, 12, 512), (53, 16, 32)]
+        {
+            let layout = Layout::new(pa_bits, page_shift, Slot { level: Level::Pte, shift: page_shift, entries });
+            let top = (1 << (pa_bits - page_shift)) - 1;
+            for frame in [0, 1, top >> 1, 1 << (pa_bits - page_shift - 1), top] {
                 for index in [0, 1, entries - 1] {
                     for facts in [Facts(0), Facts(1), layout.room()] {
                         let word = layout.pack(frame, index, facts).expect("the frame is a machine's");
@@ -534,10 +540,10 @@ mod tests {
     #[test]
     fn tables_below_the_root_have_room_for_everything() {
         for (page_shift, entries) in [(12, 512), (14, 2048), (16, 8192)] {
-            let layout = Layout::new(page_shift, Slot { level: Level::Pmd, shift: 30, entries });
+            let layout = Layout::new(52, page_shift, Slot { level: Level::Pmd, shift: 30, entries });
             assert_eq!(layout.room(), Facts::SHOWABLE);
         }
-        let large = Layout::new(12, Slot { level: Level::Pgd, shift: 39, entries: 8192 });
+        let large = Layout::new(52, 12, Slot { level: Level::Pgd, shift: 39, entries: 8192 });
         assert!(large.room().has(Facts::PRESENT.or(Facts::MAPS)), "a walk cannot do without these");
         assert_ne!(large.room(), Facts::SHOWABLE);
     }

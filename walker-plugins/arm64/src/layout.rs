@@ -5,6 +5,7 @@
 //! matter, and where the output address lies is [`crate::address`]'s.
 
 use ptwalk_abi::bits;
+pub use ptwalk_abi::{all, any};
 
 /// Descriptor type; [`TYPE_BLOCK`], [`TYPE_TABLE`], or with bit 0 clear invalid.
 pub const TYPE: u64 = bits(1, 0);
@@ -57,15 +58,3 @@ pub const UXN_TABLE: u64 = 1 << 60;
 pub const AP_TABLE_NO_USER: u64 = 1 << 61;
 /// APTable\[1\], in a table descriptor: nobody may write below.
 pub const AP_TABLE_RDONLY: u64 = 1 << 62;
-
-/// Whether any bit of `mask` is set.
-#[inline(always)]
-pub const fn any(x: u64, mask: u64) -> bool {
-    x & mask != 0
-}
-
-/// Whether all bits of `mask` are set.
-#[inline(always)]
-pub const fn all(x: u64, mask: u64) -> bool {
-    x & mask == mask
-}

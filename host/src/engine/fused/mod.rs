@@ -28,7 +28,7 @@ use self::code::{Assembly, Code, Entry};
 use self::codegen::{CodegenFailure, Compiler, Function};
 use self::forms::Forms;
 pub use self::isa::Isa;
-use super::query::{PA_BITS_MAX, Query};
+use super::query::Query;
 use super::{Condition, Engine, EngineError, Facts, Failed, Queries, Record, Run};
 
 /// Nodes that the closed forms of a query may need besides those of the plugin. A walk of arm64 takes some two hundred a
@@ -238,7 +238,7 @@ impl Builder {
             return Ok(Kernel::Nothing);
         }
         let (until, index_shift) = (query.scan.until, query.scan.layout.frame_bits);
-        let reduced = reduce(arena, forms.keep, forms.word, PA_BITS_MAX - index_shift, index_shift);
+        let reduced = reduce(arena, forms.keep, forms.word, query.scan.layout.page_shift, index_shift);
         #[cfg(target_arch = "x86_64")]
         if let (Some(isa), Ok(reduction)) = (self.isa(), &reduced) {
             let kernel = vector::Kernel::new(isa, reduction, index_shift, until, big_endian);

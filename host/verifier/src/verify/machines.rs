@@ -95,4 +95,24 @@ pub const MACHINES: &[Machine] = &[
             ],
         ],
     },
+    Machine {
+        name: "ppc",
+        own: &[Extern::PPC_RADIX_MMU, Extern::AMR],
+        // Page sizes; the MMU decides the rest.
+        shapes: &[(12, 52, 52), (16, 52, 52)],
+        versions: &[(5, 3), (5, 7), (5, 8), (5, 9), (5, 10), (6, 1), (6, 2), (6, 6), (6, 11), (6, 14), (6, 17)],
+        options: &[
+            off_or_on!(PPC_RADIX_MMU),
+            &[
+                &[(Extern::TRANSPARENT_HUGEPAGE, 0)],
+                &[(Extern::TRANSPARENT_HUGEPAGE, 1)],
+                &[(Extern::TRANSPARENT_HUGEPAGE, 1), (Extern::HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD, 1)],
+            ],
+            off_or_on!(HUGETLB_PAGE),
+            off_or_on!(NUMA_BALANCING),
+            off_or_on!(ARCH_HAS_PTE_DEVMAP),
+            // Keys that permit everything, and two that do not.
+            &[&[(Extern::AMR, 0)], &[(Extern::AMR, 0x1234_5678)]],
+        ],
+    },
 ];

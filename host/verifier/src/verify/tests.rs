@@ -9,6 +9,7 @@ use super::*;
 
 mod axioms;
 mod misc;
+mod ppc;
 mod shipped;
 mod thread;
 mod x86;

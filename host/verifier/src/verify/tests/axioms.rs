@@ -164,10 +164,13 @@ const ROWS: &[Row] = &[
 
 /// Rows that say nothing about arm64, with helpers of theirs that the plugin must not export: if it does, they say
 /// something.
-const NOT_OF_ARM64: [(&str, &[Helper]); 1] = [("A14", &[Helper::pud_mkdevmap])];
+const NOT_OF_ARM64: [(&str, &[Helper]); 2] = [
+    ("A14", &[Helper::pud_mkdevmap]),
+    ("A22", &[Helper::pte_mksoft_dirty, Helper::pmd_mksoft_dirty, Helper::pte_swp_mksoft_dirty]),
+];
 
-/// Rows about helpers that the contract does not have: soft-dirty marks, and what makes a swap entry of a frame.
-const NOT_OF_THE_CONTRACT: [(&str, &str); 2] = [("A22", "soft_dirty"), ("A23", "swp_entry")];
+/// Rows about helpers that the contract does not have: what makes a swap entry of a frame.
+const NOT_OF_THE_CONTRACT: [(&str, &str); 1] = [("A23", "swp_entry")];
 
 /// Not a law: that helpers are functions of their arguments. Verification proves it of every export.
 const BY_VERIFICATION: &str = "D18";

@@ -233,7 +233,12 @@ fn the_matrix_is_the_product() {
 
 #[test]
 fn a_plugin_is_for_the_machine_whose_externs_it_imports() {
-    for (path, name) in [(ARM64, "arm64"), ("walker-plugins/prebuilt/x86.wasm", "x86"), (SMALL, "arm64")] {
+    for (path, name) in [
+        (ARM64, "arm64"),
+        ("walker-plugins/prebuilt/x86.wasm", "x86"),
+        ("walker-plugins/prebuilt/ppc.wasm", "ppc"),
+        (SMALL, "arm64"),
+    ] {
         let machine = MACHINES.iter().find(|machine| machine.name == name).expect("there is such a machine");
         let expected = Matrix::of_machine(machine);
         assert_eq!(Matrix::for_plugin(&load(path)).configs(), expected.configs(), "{path}");

@@ -123,7 +123,7 @@ const ROWS: &[Row] = &[
     refuted("D6", "forall x: u64 where x[0]. pmd_pfn(pmd_mkhuge(x)) == pmd_pfn(x)", 0x1001),
     proved("D6_aligned", "forall x: u64 where x[0] && x[20:12] == 0 || x[7]. pmd_pfn(pmd_mkhuge(x)) == pmd_pfn(x)"),
     proved("D6_pud", "forall x: u64 where x[0] && x[29:12] == 0 || x[7]. pud_pfn(pud_mkhuge(x)) == pud_pfn(x)"),
-    refuted("D7", "forall x: u64. pmd_pfn(pmd_mknotpresent(x)) == pmd_pfn(x)", 0x1000),
+    refuted("D7", "forall x: u64. pmd_pfn(pmd_mknotpresent(x)) == pmd_pfn(x)", 1 << 20),
     proved("D7_leaf", "for pXd in pmd, pud: forall x: u64 where x[7]. pXd_pfn(pXd_mknotpresent(x)) == pXd_pfn(x)"),
     proved(
         "D8",
