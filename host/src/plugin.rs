@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ptwalk_abi::{Config, Extern, KVersion, Kconfig};
 use ptwalk_verifier::laws::LawError;
@@ -109,7 +109,16 @@ pub fn describe(config: &Config) -> String {
 /// # Cost
 /// Some ten milliseconds for arm64.
 pub fn admit(spec: &str, plugin: &Arc<ValidPlugin>, config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {
-    match verify(plugin, config, &LawSet::host()?) {
+    // The same laws every time: parsed once.
+    static LAWS: OnceLock<LawSet> = OnceLock::new();
+    let laws = match LAWS.get() {
+        Some(laws) => laws,
+        None => {
+            let laws = LawSet::host()?;
+            LAWS.get_or_init(|| laws)
+        }
+    };
+    match verify(plugin, config, laws) {
         Outcome::Verified(verified) => Ok(verified),
         Outcome::Refused(report) => Err(LoadError::Refused { path: spec.to_owned(), config: describe(config), report }),
     }

@@ -42,8 +42,9 @@ pub(super) fn map(path: &Path, image: &str) -> Result<Mmap, ImageError> {
     mapping.map_err(|source| ImageError::Map { image: image.to_owned(), source })
 }
 
-/// Bytes of a table that are asked for ahead of time: the first page of it.
-const PREFETCH_BYTES: usize = 4096;
+/// Bytes of a table that are asked for ahead of time: about what a processor has room to wait for; from there on it has
+/// seen where the reading goes.
+const PREFETCH_BYTES: usize = 2048;
 
 /// Bytes of a line of the cache.
 const LINE_BYTES: usize = 64;

@@ -530,7 +530,10 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             if let Ok(ahead) = look(following) {
                 let bytes =
                     self.tables.geometry.slots().get(batch.table.depth + 1).map_or(0, |slot| slot.table_bytes());
-                self.tables.image.prefetch(ahead.table, bytes);
+                // The processor itself goes on to what follows in memory.
+                if ahead.table.0 != next.table.0.wrapping_add(bytes) {
+                    self.tables.image.prefetch(ahead.table, bytes);
+                }
                 self.ahead = Some((batch.table.entry_pa(following), ahead));
             }
         }

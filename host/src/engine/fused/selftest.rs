@@ -41,7 +41,7 @@ pub(super) fn entries() -> Vec<u64> {
 }
 
 /// Entries that are evaluated at a time: few enough that the columns of all nodes stay in the cache.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
 
 /// The values of expressions over argument 0, for many entries at once: one column a root.
 ///
@@ -102,7 +102,11 @@ fn column(arena: &Arena, id: ExprId, columns: &[Vec<u64>], entries: &[u64]) -> V
 /// The commonest operators as loops of their own, which the compiler makes vectors of.
 fn binary(op: BinaryOp, width: Width, a: &[u64], b: &[u64]) -> Vec<u64> {
     let pairs = a.iter().zip(b);
+    // Amounts count modulo the width, which is a power of two.
+    let (mask, amount) = (width.mask(), u64::from(width.bits() - 1));
     match op {
+        BinaryOp::Shl => pairs.map(|(a, b)| a << (b & amount) & mask).collect(),
+        BinaryOp::ShrU => pairs.map(|(a, b)| a >> (b & amount)).collect(),
         BinaryOp::And => pairs.map(|(a, b)| a & b).collect(),
         BinaryOp::Or => pairs.map(|(a, b)| a | b).collect(),
         BinaryOp::Xor => pairs.map(|(a, b)| a ^ b).collect(),
