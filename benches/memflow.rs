@@ -213,8 +213,11 @@ const TRANSLATIONS: [(&str, Translate); 6] = [
     }),
 ];
 
+/// Counts pages by a walk of memflow.
+type CountPages = fn(&mut Memflow<'_>) -> u64;
+
 /// Walks by memflow that tell ranges without frames: the number of pages in them.
-const PAGE_MAPS: [(&str, fn(&mut Memflow<'_>) -> u64); 2] = [
+const PAGE_MAPS: [(&str, CountPages); 2] = [
     ("memflow-page-map", |memflow| {
         let mut bytes = 0;
         let out = &mut |CTup3(_, range, _)| {
