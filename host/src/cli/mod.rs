@@ -14,7 +14,7 @@ mod output;
 mod pagemap;
 mod plugin;
 mod probe;
-mod records;
+mod serve;
 mod session;
 mod verify;
 mod walk;
@@ -38,6 +38,7 @@ pub fn run() -> ExitCode {
         Command::Census(args) => census::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Zone(args) => zone::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Gen(args) => generate::run(&args),
