@@ -247,4 +247,5 @@ fn refusals_are_remembered_across_services() {
     let (second, state) = swap();
     assert_eq!((&second["error"]["code"], &state["hits"], &state["stored"]), (&json!("refused"), &json!(2), &json!(0)));
     assert_eq!(second["error"]["stages_us"]["laws"], 0);
+    assert_eq!(second["error"]["errors"], first["error"]["errors"], "with counterexample and all");
 }
