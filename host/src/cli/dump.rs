@@ -12,7 +12,7 @@ use ptwalk_abi::VaRange;
 use serde_json::{Value, json};
 
 use super::args::{DumpArgs, Format};
-use super::exit::{Answer, Fault, reason};
+use super::exit::{Answer, reason};
 use super::output::{Layout, ListDocument, hex, hex_end, notice, progress, size, stdout};
 use super::records;
 use super::session::Session;
@@ -33,7 +33,7 @@ struct Summary {
 pub fn run(args: &DumpArgs) -> Result<Answer> {
     let output = args.output.plain();
     let session = Session::open(&args.image, &args.tables, &output)?;
-    let ranges = ranges(&session, &args.range)?;
+    let ranges = session.ranges(&args.range)?;
     if args.output.bin() {
         return super::pagemap::run(&session, args, &ranges);
     }
@@ -96,33 +96,6 @@ fn walk<W: Write>(
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-/// The ranges to walk with their roots: those asked for, or all that each root translates.
-fn ranges(session: &Session, asked: &[VaRange]) -> Result<Vec<(Root, VaRange)>> {
-    if asked.is_empty() {
-        let whole = session.roots.iter().filter_map(|root| Some((*root, session.tables(*root).whole()?)));
-        return Ok(whole.collect());
-    }
-    let mut ranges = Vec::new();
-    for range in asked {
-        let before = ranges.len();
-        for root in &session.roots {
-            let part = session.tables(*root).whole().and_then(|whole| whole.intersect(*range));
-            ranges.extend(part.map(|part| (*root, part)));
-        }
-        if ranges.len() == before {
-            let halves: Vec<&str> = session.roots.iter().map(|root| root.half.name()).collect();
-            let text = format!(
-                "--range {:#x}-{:#x}: no root translates it (there is one for: {}); give one with --root",
-                range.first.0,
-                range.end(),
-                halves.join(", ")
-            );
-            return Err(Fault::Usage(text).into());
-        }
-    }
-    Ok(ranges)
 }
 
 /// One part of the walk: its records, formatted where they need not be merged with those of the next part.

@@ -6,7 +6,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ptwalk::engine::{Engine, Queries, Wanted};
+use ptwalk::engine::{Engine, Facts, Queries, Wanted};
 use ptwalk::gup::policy::Taken;
 use ptwalk::gup::{FollFlags, Gup, GupOutcome, StopReason, get_user_pages_fast};
 use ptwalk::walk::Passed;
@@ -96,35 +96,52 @@ fn steps(
     let mut folded = Some(MmuPerms::ALL);
     let needed = needed(args);
     let mut steps = Vec::new();
-    for (depth, (at, slot)) in walk.trail.iter().zip(session.geometry.slots()).enumerate() {
-        let helper = Helper::find(slot.level, Op::MmuPerms).filter(|helper| engine.has(*helper));
-        let own = match helper {
-            Some(helper) => {
-                let bits = engine.call(helper, [at.raw, 0])? & u64::from(MmuPerms::ALL.bits());
-                Some(MmuPerms::from_bits_truncate(u32::try_from(bits)?))
-            }
-            None => None,
-        };
+    let slots = session.geometry.slots();
+    // Behind a directory of huge pages come its ptes, which belong to the last level.
+    let mut directory = false;
+    for (i, at) in walk.trail.iter().enumerate() {
+        let depth = if directory { slots.len() - 1 } else { i };
+        let Some(slot) = slots.get(depth) else { break };
+        let leads_to_huge_ptes = slot.level != Level::Pte && engine.call(Helper::is_hugepd, [at.raw, 0])? != 0;
+        let own = if leads_to_huge_ptes { Some(MmuPerms::ALL) } else { own(engine, slot.level, at.raw)? };
         let above = folded;
         folded = folded.zip(own).map(|(folded, own)| folded & own);
         let refuses = above.is_some_and(|above| above.has(needed)) && folded.is_some_and(|left| !left.has(needed));
         let gup = match gup {
+            Some(gup) if directory => Some(hugepte_taken(gup, engine, depth, at.raw)?),
             Some(gup) => Some(taken(gup, slot.level, engine.record(depth, at.raw)?.facts)),
             None => None,
         };
+        directory = leads_to_huge_ptes;
         steps.push(Step { at: *at, own, folded, refuses, gup });
     }
     Ok(steps)
 }
 
+/// What an entry permits, where the plugin says so.
+fn own(engine: &mut impl Engine, level: Level, raw: u64) -> Result<Option<MmuPerms>> {
+    let Some(helper) = Helper::find(level, Op::MmuPerms).filter(|helper| engine.has(*helper)) else { return Ok(None) };
+    let bits = engine.call(helper, [raw, 0])? & u64::from(MmuPerms::ALL.bits());
+    Ok(Some(MmuPerms::from_bits_truncate(u32::try_from(bits)?)))
+}
+
+/// How GUP takes a huge pte of a directory.
+fn hugepte_taken(gup: &Gup, engine: &mut impl Engine, depth: usize, raw: u64) -> Result<&'static str> {
+    let write = u64::from(gup.policy.hugepte_written(gup.flags));
+    let permitted = engine.call(Helper::pte_access_permitted, [raw, write])? != 0;
+    let facts = engine.record(depth, raw)?.facts.with(Facts::PERMITTED, permitted);
+    Ok(gup.policy.refuses_hugepte(facts).map_or("huge_pte", StopReason::name))
+}
+
 /// How GUP takes an entry, by what it says alone.
-fn taken(gup: &Gup, level: Level, facts: ptwalk::engine::Facts) -> &'static str {
+fn taken(gup: &Gup, level: Level, facts: Facts) -> &'static str {
     if level == Level::Pte {
         return gup.policy.refuses_pte(facts, gup.flags).map_or("leaf", StopReason::name);
     }
     match gup.policy.takes(level, facts, gup.flags) {
         Taken::Refused(reason) => reason.name(),
         Taken::Leaf => "leaf",
+        Taken::Directory => "hugepd",
         Taken::Table => "table",
     }
 }
@@ -141,7 +158,7 @@ fn mmu_verdict(walk: &Translation, steps: &[Step]) -> Verdict {
 }
 
 /// Permissions as `ls` writes them: user mode's, then the kernel's.
-fn shown(perms: MmuPerms) -> [String; 2] {
+pub fn shown(perms: MmuPerms) -> [String; 2] {
     let letters = |bits: [u32; 3]| {
         bits.into_iter().zip(['r', 'w', 'x']).map(|(bit, letter)| if perms.has(bit) { letter } else { '-' }).collect()
     };
@@ -151,7 +168,8 @@ fn shown(perms: MmuPerms) -> [String; 2] {
     ]
 }
 
-fn perms_json(perms: Option<MmuPerms>) -> Value {
+/// The same as the JSON interface writes them.
+pub fn perms_json(perms: Option<MmuPerms>) -> Value {
     perms.map_or(Value::Null, |perms| {
         let [user, kernel] = shown(perms);
         json!({ "user": user, "kernel": kernel })

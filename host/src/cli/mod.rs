@@ -1,6 +1,7 @@
 //! Arguments, dispatch and exit codes.
 
 mod args;
+mod audit;
 mod bench;
 mod census;
 mod dump;
@@ -15,6 +16,7 @@ mod pagemap;
 mod plugin;
 mod probe;
 mod records;
+mod rmap;
 mod session;
 mod verify;
 mod walk;
@@ -37,6 +39,8 @@ pub fn run() -> ExitCode {
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Rmap(args) => rmap::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Zone(args) => zone::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ptwalk::audit::{self, Doubt};
+use ptwalk::audit::epoch::{self, Doubt};
 use ptwalk::engine::fused::Kernels;
 use ptwalk::engine::{Admitted, Choice};
 use ptwalk::image::Image;
 use ptwalk::plugin;
 use ptwalk::probe::{CandidateRoot, Finding, Probe, Unknown};
-use ptwalk::walk::{Root, TableSet};
+use ptwalk::walk::TableSet;
 use ptwalk_abi::{Extern, Half, KVersion};
 use serde_json::{Value, json};
 
@@ -41,9 +41,15 @@ fn doubts(image: &Image, probe: &Probe) -> Result<Vec<Doubt>> {
     };
     let plugin = Admitted::Verified(plugin::admit(name, &plugin::load(name)?, &probe.config())?);
     let geometry = plugin.geometry()?;
-    let mut engine = plugin.prepare(audit::queries(&geometry), Choice::Fused(Kernels::Best))?.start()?;
-    let mut doubt = |root: Root| audit::audit(&mut engine, &TableSet { image, geometry: &geometry, root });
-    Ok(users.into_iter().map(&mut doubt).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    let mut engine = plugin.prepare(epoch::queries(&geometry), Choice::Fused(Kernels::Best))?.start()?;
+    let mut doubts = Vec::new();
+    for root in users {
+        let tables = TableSet { image, geometry: &geometry, root };
+        if let Some(whole) = tables.whole() {
+            doubts.extend(epoch::doubt(&mut engine, &tables, whole)?);
+        }
+    }
+    Ok(doubts)
 }
 
 /// A value as people write it: versions as versions, the rest in decimal.

@@ -13,7 +13,7 @@ use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::{CandidateRoot, Probe, Unknown};
 use ptwalk::walk::{Root, TableSet};
-use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig};
+use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig, VaRange};
 
 use super::args::{EngineArg, ImageArgs, OutputArgs, PluginArgs, TableArgs};
 use super::exit::Fault;
@@ -108,6 +108,36 @@ impl Session {
     /// The tables under a root.
     pub fn tables(&self, root: Root) -> TableSet<'_> {
         TableSet { image: &self.image, geometry: &self.geometry, root }
+    }
+
+    /// The ranges to walk with their roots: those asked for, or all that each root translates.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] where no root translates any of a range.
+    pub fn ranges(&self, asked: &[VaRange]) -> Result<Vec<(Root, VaRange)>> {
+        if asked.is_empty() {
+            let whole = self.roots.iter().filter_map(|root| Some((*root, self.tables(*root).whole()?)));
+            return Ok(whole.collect());
+        }
+        let mut ranges = Vec::new();
+        for range in asked {
+            let before = ranges.len();
+            for root in &self.roots {
+                let part = self.tables(*root).whole().and_then(|whole| whole.intersect(*range));
+                ranges.extend(part.map(|part| (*root, part)));
+            }
+            if ranges.len() == before {
+                let halves: Vec<&str> = self.roots.iter().map(|root| root.half.name()).collect();
+                let text = format!(
+                    "--range {:#x}-{:#x}: no root translates it (there is one for: {}); give one with --root",
+                    range.first.0,
+                    range.end(),
+                    halves.join(", ")
+                );
+                return Err(Fault::Usage(text).into());
+            }
+        }
+        Ok(ranges)
     }
 
     /// The one root that translates a half.
@@ -233,6 +263,21 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
 /// Whether a root table can lie there: every base register wants the table aligned to its size.
 fn aligned(root: Root, geometry: &Geometry) -> bool {
     root.pa.0.is_multiple_of(geometry.slots()[0].table_bytes().max(8))
+}
+
+/// Arguments one after the other; each `-` stands for the lines of stdin.
+pub fn items<T: 'static>(texts: &[String], parse: fn(&str) -> Result<T, String>) -> impl Iterator<Item = Result<T>> {
+    let parse = move |text: &str| parse(text).map_err(|error| Fault::Usage(error).into());
+    texts.iter().flat_map(move |text| -> Box<dyn Iterator<Item = Result<T>>> {
+        if text != "-" {
+            return Box::new(std::iter::once(parse(text)));
+        }
+        let lines = stdin_lines();
+        Box::new(lines.map(move |line| {
+            let (number, text) = line?;
+            parse(text.trim()).with_context(|| format!("stdin, line {number}"))
+        }))
+    })
 }
 
 /// Bytes that a line of stdin may have.

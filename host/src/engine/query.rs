@@ -48,6 +48,8 @@ impl Facts {
 
     /// `pXd_leaf`, where it is asked for apart from [`Facts::MAPS`].
     pub const LEAF: Facts = Facts(1 << 26);
+    /// `is_hugepd`: a directory of huge pages, not a table.
+    pub const HUGEPD: Facts = Facts(1 << 27);
 
     /// Lowest bit of the field that holds `pXd_mmu_perms`.
     const PERMS_SHIFT: u32 = 9;
@@ -93,6 +95,12 @@ impl Facts {
     /// The facts of either.
     pub const fn or(self, other: Facts) -> Facts {
         Facts(self.0 | other.0)
+    }
+
+    /// These facts, and `fact` exactly if it `holds`.
+    #[must_use]
+    pub const fn with(self, fact: Facts, holds: bool) -> Facts {
+        Facts(self.0 & !fact.0 | if holds { fact.0 } else { 0 })
     }
 
     /// The facts of both.
@@ -292,6 +300,13 @@ impl Query {
         self
     }
 
+    /// Asks whether the entry leads to a directory of huge pages. The helper is one for all levels above the pte.
+    fn ask_hugepd(mut self) -> Query {
+        let fact = FactKind::Bit(Facts::HUGEPD);
+        self.facts.push(FactSource { fact, helper: Helper::is_hugepd, arg: 0 });
+        self
+    }
+
     fn target(mut self, when: Facts, op: Op) -> Query {
         if let Some(helper) = Helper::find(self.level, op) {
             self.targets.push((when, helper));
@@ -330,7 +345,7 @@ impl Query {
         if level == Level::Pte {
             return query.target(Facts::PRESENT, Op::Pfn);
         }
-        query.target(Facts::MAPS, Op::Pfn).target(Facts::PRESENT, Op::PagePaddr)
+        query.ask_hugepd().target(Facts::MAPS, Op::Pfn).target(Facts::PRESENT, Op::PagePaddr)
     }
 
     /// Every fact that the query could come to.
@@ -382,6 +397,7 @@ impl Query {
         let asked = kinds.into_iter().filter(|(fact, _)| huge.has(*fact));
         let query = asked.clone().fold(query, |query, (fact, op)| query.ask(fact, op, 0));
         let query = ask_if(query, policy.special_leaves, Facts::SPECIAL, Op::Special);
+        let query = if policy.hugepd { query.ask_hugepd() } else { query };
         // A device page is found by pmd_pfn, the others by pmd_page; at the pgd no device is asked for.
         let device = if huge.has(Facts::DEVMAP) { Facts::DEVMAP } else { Facts::DEVMAP.or(huge) };
         let device_leaves = policy.devmap && level != Level::Pgd && huge != Facts(0);

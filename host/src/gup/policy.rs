@@ -27,6 +27,8 @@ pub enum Taken {
     Refused(StopReason),
     /// As a leaf.
     Leaf,
+    /// As a directory of huge pages.
+    Directory,
     /// As a table, whatever it is.
     Table,
 }
@@ -63,6 +65,11 @@ pub struct Policy {
     pub p4d: LevelRule,
     /// What is done with a pgd.
     pub pgd: LevelRule,
+    /// Directories of huge pages (hugepd) are walked.
+    pub hugepd: bool,
+    /// `gup_huge_pd` takes the flags for its parameter `write`: any flag demands that a huge pte of a directory be
+    /// writable ("mm/gup: fix a misnamed 'write' argument, and a related bug", October 2019).
+    pub hugepd_flags_demand_write: bool,
     /// `pmd_special` and `pud_special` stop the walk.
     pub special_leaves: bool,
     /// Device memory is found by the devmap bit and needs a live pgmap.
@@ -141,6 +148,8 @@ impl Policy {
         pud: rule(false, Facts::HUGE),
         p4d: rule(false, Facts(0)),
         pgd: rule(false, Facts::HUGE),
+        hugepd: true,
+        hugepd_flags_demand_write: true,
         special_leaves: false,
         devmap: true,
         force_passes_protnone: false,
@@ -153,6 +162,15 @@ impl Policy {
         refuses_p2pdma: false,
     };
 
+    /// v5.3 with the one repair.
+    const V5_4: Policy = Policy {
+        since: KVersion::new(5, 4, 0),
+        name: "5.4",
+        read: "v5.4.18, for hugepd alone",
+        hugepd_flags_demand_write: false,
+        ..Policy::V5_3
+    };
+
     const V5_10: Policy = Policy {
         since: KVersion::new(5, 10, 0),
         name: "5.10",
@@ -162,7 +180,7 @@ impl Policy {
         ppc_leaves_sum_unchecked: false,
         pud: rule(true, Facts::HUGE),
         device_grab_may_fail: true,
-        ..Policy::V5_3
+        ..Policy::V5_4
     };
 
     const V5_15: Policy = Policy {
@@ -216,6 +234,7 @@ impl Policy {
         pud: rule(true, Facts::LEAF),
         p4d: rule(true, Facts(0)),
         pgd: rule(false, Facts::LEAF),
+        hugepd: false,
         special_leaves: true,
         refuses_p2pdma: true,
         ..Policy::V6_6
@@ -233,8 +252,9 @@ impl Policy {
     };
 
     /// Every row, oldest first.
-    pub const ALL: [&'static Policy; 8] = [
+    pub const ALL: [&'static Policy; 9] = [
         &Policy::V5_3,
+        &Policy::V5_4,
         &Policy::V5_10,
         &Policy::V5_15,
         &Policy::V5_15_97,
@@ -270,7 +290,7 @@ impl Policy {
             return Taken::Refused(refusal(facts));
         }
         if !facts.any(rule.huge) {
-            return Taken::Table;
+            return if self.hugepd && facts.has(Facts::HUGEPD) { Taken::Directory } else { Taken::Table };
         }
         if level == Level::Pmd && self.stops_at_protnone(flags) && facts.has(Facts::PROTNONE) {
             return Taken::Refused(StopReason::Protnone);
@@ -296,6 +316,17 @@ impl Policy {
         } else {
             facts.has(Facts::SPECIAL).then_some(StopReason::Special)
         }
+    }
+
+    /// Whether a huge pte of a directory must be writable.
+    pub fn hugepte_written(&self, flags: FollFlags) -> bool {
+        flags.has(FollFlags::WRITE) || (self.hugepd_flags_demand_write && flags != FollFlags::NONE)
+    }
+
+    /// Why a huge pte of a directory is refused, whose `PERMITTED` was asked for the access of
+    /// [`Policy::hugepte_written`]. Neither device memory nor special nor PROT_NONE is asked for.
+    pub fn refuses_hugepte(&self, facts: Facts) -> Option<StopReason> {
+        (!facts.has(Facts::PERMITTED)).then(|| refusal(facts))
     }
 
     /// Whether PROT_NONE stops the walk.
@@ -325,7 +356,8 @@ mod tests {
         assert_eq!(name(5, 1, 21), None);
         for (version, policy) in [
             ((5, 2, 0), "5.3"),
-            ((5, 4, 18), "5.3"),
+            ((5, 3, 18), "5.3"),
+            ((5, 4, 18), "5.4"),
             ((5, 10, 0), "5.10"),
             ((5, 15, 96), "5.15"),
             ((5, 15, 97), "5.15.97"),
@@ -367,24 +399,30 @@ mod tests {
         let refused = |reason| Taken::Refused(reason);
         let present = Facts::PRESENT.or(Facts::PERMITTED);
         let names = Policy::ALL.map(|policy| policy.name);
-        let rows: [(Level, Facts, [Taken; 8]); 6] = [
+        let rows: [(Level, Facts, [Taken; 9]); 7] = [
             // A word that is neither empty nor present nor huge: walked as a table before v5.10.
             (Level::Pud, Facts::PERMITTED, {
                 let absent = refused(StopReason::NotPresent);
-                [Table, absent, absent, absent, absent, absent, absent, absent]
+                [Table, Table, absent, absent, absent, absent, absent, absent, absent]
             }),
-            (Level::Pud, present.or(Facts::DEVMAP), [Table, Table, Table, Leaf, Table, Leaf, Table, Table]),
+            (Level::Pud, present.or(Facts::DEVMAP), [Table, Table, Table, Table, Leaf, Table, Leaf, Table, Table]),
             (Level::P4d, Facts::PERMITTED, {
                 let absent = refused(StopReason::NotPresent);
-                [Table, Table, Table, Table, Table, Table, absent, absent]
+                [Table, Table, Table, Table, Table, Table, Table, absent, absent]
             }),
             // A table word with the devmap bit.
-            (Level::Pmd, present.or(Facts::DEVMAP), [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table, Table]),
+            (Level::Pmd, present.or(Facts::DEVMAP), [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table, Table]),
             (Level::Pmd, present.or(Facts::HUGE).or(Facts::LEAF).or(Facts::SPECIAL), {
                 let special = refused(StopReason::Special);
-                [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, special, special]
+                [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, special, special]
             }),
-            (Level::Pgd, present.or(Facts::HUGE).or(Facts::LEAF), [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table]),
+            (Level::Pgd, present.or(Facts::HUGE).or(Facts::LEAF), {
+                [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table]
+            }),
+            (Level::Pud, present.or(Facts::HUGEPD), {
+                let dir = Taken::Directory;
+                [dir, dir, dir, dir, dir, dir, dir, Table, Table]
+            }),
         ];
         for (level, facts, expected) in rows {
             let taken = Policy::ALL.map(|policy| policy.takes(level, facts, FollFlags::NONE));

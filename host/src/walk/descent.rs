@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use ptwalk_abi::{Geometry, Half, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtAddr};
+use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtAddr};
 use thiserror::Error;
 
 use crate::engine::query::Layout;
@@ -71,6 +71,8 @@ pub struct Table<'a> {
     pub depth: usize,
     /// The level.
     pub slot: Slot,
+    /// The table is a directory of huge pages, whose ptes `slot` describes.
+    pub directory: bool,
     /// Physical address of the table.
     pub pa: PhysAddr,
     /// Address that entry 0 translates.
@@ -156,14 +158,53 @@ pub enum Flow {
     /// Down into the table at this address, which the entry just before the progress leads to, with what that entry
     /// leaves permitted. At the pte level it means [`Flow::Next`].
     Descend(PhysAddr, MmuPerms),
+    /// Likewise, but into a directory of huge pages. It is the kernel's alone (the MMU that has them hashes), so that the
+    /// entry above takes no permission away.
+    Directory(Directory),
     /// Nothing more.
     Stop,
 }
 
+/// A directory of huge pages: ptes of one size, larger than a page, that hang off an entry above the ptes (hugepd: ppc64
+/// with hash and 4K before v6.11). Linux finds the pte at `page + 8 * ((va & (span - 1)) >> shift)`
+/// (`hugepte_offset`, arch/powerpc/include/asm/book3s/64/hugetlb.h, v5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Where its ptes are.
+    pub table: PhysAddr,
+    /// What they span, and how many there are.
+    pub slot: Slot,
+}
+
+impl Directory {
+    /// The directory that an entry of `batch` leads to, of which the plugin says that it is one. `None` where no MMU has
+    /// its pages: a size of 0, which is the kernel's BUG(), one below a page, or more ptes than an ordinary table has.
+    ///
+    /// # Errors
+    /// When the plugin misbehaves.
+    pub fn of<E: Engine + ?Sized>(
+        engine: &mut E,
+        geometry: &Geometry,
+        batch: &Batch<'_>,
+        index: u32,
+    ) -> Result<Option<Directory>, EngineError> {
+        let raw = batch.raw(index);
+        let mut ask = |helper| engine.call(helper, [raw, 0]).map_err(|error| error.on_entry(batch.table.pa, index));
+        let (table, shift) = (PhysAddr(ask(Helper::hugepd_page)?), ask(Helper::hugepd_shift)?);
+        let Some(shift) = u32::try_from(shift).ok().filter(|shift| (geometry.page_shift()..64).contains(shift)) else {
+            return Ok(None);
+        };
+        let index_bits = batch.table.slot.shift.saturating_sub(shift);
+        let index_bits_max = geometry.slots().last().map_or(0, |slot| slot.entries.ilog2());
+        let slot = Slot { level: Level::Pte, shift, entries: 1 << index_bits.min(index_bits_max) };
+        Ok((index_bits <= index_bits_max).then_some(Directory { table, slot }))
+    }
+}
+
 /// Decides what to do at each run of entries.
 pub trait Visitor {
-    /// Visits a batch from `at` on. On [`Flow::Next`] the batch is done; on [`Flow::Descend`] `at` says where to go on
-    /// afterwards.
+    /// Visits a batch from `at` on. On [`Flow::Next`] the batch is done; on [`Flow::Descend`] and [`Flow::Directory`] `at`
+    /// says where to go on afterwards.
     ///
     /// # Errors
     /// Whatever ends the walk with an error.
@@ -204,6 +245,8 @@ pub enum WalkError {
 pub struct Subtree {
     /// Depth of its level.
     pub depth: usize,
+    /// Set for a directory of huge pages, whose shape no level has.
+    pub directory: Option<Slot>,
     /// Its address.
     pub table: PhysAddr,
     /// What to visit of it: never empty, and within what it translates.
@@ -219,7 +262,7 @@ impl Subtree {
     pub fn root(tables: &TableSet<'_>, range: VaRange) -> Option<Subtree> {
         let range = tables.whole()?.intersect(range)?;
         let table = tables.root.pa;
-        Some(Subtree { depth: 0, table, range, perms_above: MmuPerms::ALL, trail: Vec::new() })
+        Some(Subtree { depth: 0, directory: None, table, range, perms_above: MmuPerms::ALL, trail: Vec::new() })
     }
 }
 
@@ -239,13 +282,14 @@ pub fn descend<E: Engine + ?Sized, V: Visitor>(
     visitor: &mut V,
 ) -> Result<(), WalkError> {
     let slots = tables.geometry.slots();
-    let Subtree { depth: top, table, range, perms_above, mut trail } = start;
+    let Subtree { depth: top, directory, table, range, perms_above, mut trail } = start;
     let Some(slot) = slots.get(top) else { return Ok(()) };
+    let shape = directory.map_or(Shape::table(*slot, top), |slot| Shape { slot, depth: top, directory: true });
     let mut words: Vec<Vec<u64>> = slots.iter().map(|_| Vec::new()).collect();
-    let mut frames = vec![Frame::open(*slot, top, table, range, perms_above)];
+    let mut frames = vec![Frame::open(shape, table, range, perms_above)];
     visitor.enter(top);
     while let Some(frame) = frames.last_mut() {
-        let depth = frame.depth;
+        let depth = frame.shape.depth;
         if frame.next > frame.last {
             visitor.leave(depth);
             frames.pop();
@@ -262,29 +306,50 @@ pub fn descend<E: Engine + ?Sized, V: Visitor>(
             continue;
         }
         let batch = frame.batch(engine, &words[depth], &trail);
-        match visitor.visit(engine, &batch, &mut frame.progress)? {
+        let below = match visitor.visit(engine, &batch, &mut frame.progress)? {
             Flow::Stop => return Ok(()),
-            Flow::Next => frame.next = frame.loaded.end,
-            Flow::Descend(table, perms) => {
-                frame.next = frame.progress.index;
-                if let Some(slot) = slots.get(depth + 1) {
-                    let through = frame.next.saturating_sub(1);
-                    let (range, at) = (batch.table.clip(through, through), batch.passed(through));
-                    let below = Frame::open(*slot, depth + 1, table, range, frame.perms & perms);
-                    trail.push(at);
-                    frames.push(below);
-                    visitor.enter(depth + 1);
-                }
+            Flow::Next => {
+                frame.next = frame.loaded.end;
+                continue;
             }
+            Flow::Descend(table, perms) => {
+                slots.get(depth + 1).map(|slot| (Shape::table(*slot, depth + 1), table, frame.perms & perms))
+            }
+            Flow::Directory(Directory { table, slot }) => {
+                let shape = Shape { slot, depth: slots.len() - 1, directory: true };
+                (depth < shape.depth).then_some((shape, table, frame.perms))
+            }
+        };
+        frame.next = frame.progress.index;
+        if let Some((shape, table, perms)) = below {
+            let through = frame.next.saturating_sub(1);
+            let (range, at) = (batch.table.clip(through, through), batch.passed(through));
+            trail.push(at);
+            frames.push(Frame::open(shape, table, range, perms));
+            visitor.enter(shape.depth);
         }
     }
     Ok(())
 }
 
+/// What a table is.
+#[derive(Clone, Copy)]
+struct Shape {
+    slot: Slot,
+    /// Depth of the level whose query its entries answer.
+    depth: usize,
+    directory: bool,
+}
+
+impl Shape {
+    const fn table(slot: Slot, depth: usize) -> Shape {
+        Shape { slot, depth, directory: false }
+    }
+}
+
 /// The table being visited at one depth.
 struct Frame<'i> {
-    slot: Slot,
-    depth: usize,
+    shape: Shape,
     table: PhysAddr,
     /// Address that entry 0 translates.
     base: u64,
@@ -301,12 +366,12 @@ struct Frame<'i> {
 }
 
 impl<'i> Frame<'i> {
-    fn open(slot: Slot, depth: usize, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame<'i> {
+    fn open(shape: Shape, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame<'i> {
+        let slot = shape.slot;
         let offset_mask = (u64::from(slot.entries) - 1) << slot.shift | (slot.span_bytes() - 1);
         let (next, last) = (slot.index(range.first), slot.index(range.last));
         Frame {
-            slot,
-            depth,
+            shape,
             table,
             base: range.first.0 & !offset_mask,
             range,
@@ -321,8 +386,9 @@ impl<'i> Frame<'i> {
     }
 
     fn table<'a>(&self, trail: &'a [Passed]) -> Table<'a> {
-        let (depth, slot, pa, base, range) = (self.depth, self.slot, self.table, self.base, self.range);
-        Table { depth, slot, pa, base, range, perms_above: self.perms, trail }
+        let Shape { slot, depth, directory } = self.shape;
+        let (pa, base, range) = (self.table, self.base, self.range);
+        Table { depth, slot, directory, pa, base, range, perms_above: self.perms, trail }
     }
 
     fn batch<'a, E: Engine + ?Sized>(&self, engine: &E, words: &'a [u64], trail: &'a [Passed]) -> Batch<'a>
@@ -337,7 +403,7 @@ impl<'i> Frame<'i> {
             bytes: self.bytes,
             big_endian: queries.big_endian,
             words,
-            layout: queries.levels[self.depth].scan.layout,
+            layout: queries.levels[self.shape.depth].scan.layout,
         }
     }
 
@@ -361,7 +427,7 @@ impl<'i> Frame<'i> {
         if count == 0 {
             return Ok(false);
         }
-        if let Err(failed) = engine.scan(self.depth, Run { bytes: self.bytes, first }, words) {
+        if let Err(failed) = engine.scan(self.shape.depth, Run { bytes: self.bytes, first }, words) {
             let index = failed.index.clamp(first, first + count);
             let error = failed.cause.on_entry(self.table, index);
             if index == first {

@@ -6,14 +6,15 @@
 //! on a table descriptor with that bit the hardware goes on to the next table (GUP does not: see [`gup`](crate::gup)).
 //! For the same reason a table that `pXd_bad` calls bad is a problem only where the MMU would not use it: x86_64's espfix
 //! tables are read-only and not to be executed, which `pud_bad` does not know (arch/x86/kernel/espfix_64.c, v6.1).
+//! A directory of huge pages (`is_hugepd`) is neither leaf nor table: its ptes are leaves of the size that it says.
 //!
 //! Guaranteed: cycles are not followed, and no image can make a walk read more than [`VISITS_PER_FRAME`] times the
 //! tables that it could hold.
 
-use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, VaRange};
+use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, Slot, VaRange};
 use serde::Serialize;
 
-use super::descent::{Batch, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
+use super::descent::{Batch, Directory, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
 use crate::engine::query::Layout;
 use crate::engine::{Condition, Engine, Facts};
 
@@ -117,6 +118,8 @@ pub struct Mapping {
     pub attrs: Attrs,
     /// What the MMU permits, or `None` where the plugin has no `pXd_mmu_perms`.
     pub effective: Option<Effective>,
+    /// The same for both modes; nothing where it is not known.
+    pub perms: MmuPerms,
 }
 
 impl Mapping {
@@ -189,8 +192,10 @@ pub enum Event {
         at: Passed,
         /// The table.
         table: PhysAddr,
-        /// The table's level, by the name under which it is shown.
+        /// The table's level, by the name under which it is shown; that of ptes for a directory of huge pages.
         below: Level,
+        /// Bytes that its entries take.
+        bytes: u64,
     },
     /// The walk cannot go on below an entry; it goes on beside it.
     Problem(Problem),
@@ -268,10 +273,14 @@ impl<'a> Leaves<'a> {
     /// Each leaf, in full.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> + use<'a> {
         let leaves = *self;
-        self.words.iter().map(move |word| {
-            let layout = leaves.batch.layout;
-            leaves.context.mapping(leaves.batch, layout.index(*word), layout.facts(*word), layout.frame(*word))
-        })
+        self.words.iter().map(move |word| leaves.mapping(*word))
+    }
+
+    /// The leaf of one of their words, in full.
+    #[inline]
+    pub fn mapping(&self, word: u64) -> Mapping {
+        let layout = self.batch.layout;
+        self.context.mapping(self.batch, layout.index(word), layout.facts(word), layout.frame(word))
     }
 }
 
@@ -281,7 +290,7 @@ impl Context {
         let table = &batch.table;
         let range = table.clip(index, index);
         let offset = range.first.0 - table.span_start(index).0;
-        let effective = Effective::new(table.perms_above & facts.perms(), self.upper_half);
+        let perms = table.perms_above & facts.perms();
         let at = batch.passed(index);
         Mapping {
             range,
@@ -290,7 +299,8 @@ impl Context {
             leaf_bytes: table.slot.span_bytes(),
             at,
             attrs: Attrs::new(facts, self.upper_half),
-            effective: self.perms_known.then_some(effective),
+            effective: self.perms_known.then(|| Effective::new(perms, self.upper_half)),
+            perms,
         }
     }
 }
@@ -411,11 +421,20 @@ pub(super) struct MapVisitor<'a, 'i, S: ?Sized> {
     ahead: Option<(PhysAddr, Next)>,
 }
 
-/// What an entry that maps nothing leads to.
+/// What an entry that maps nothing leads to, as the query says it.
 #[derive(Clone, Copy)]
 struct Next {
     facts: Facts,
     table: PhysAddr,
+}
+
+/// A table below an entry.
+struct Below {
+    table: PhysAddr,
+    /// Set for a directory of huge pages.
+    slot: Option<Slot>,
+    /// What the entry leaves permitted.
+    perms: MmuPerms,
 }
 
 impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
@@ -549,38 +568,58 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         index: u32,
     ) -> Result<Option<Flow>, WalkError> {
         let Next { facts, table } = self.next(engine, batch, at, index)?;
-        let (trail, depth) = (batch.table.trail, batch.table.depth);
-        let (passed, range) = (batch.passed(index), batch.table.clip(index, index));
-        let problem = |kind| Event::Problem(Problem { kind, range, at: passed });
+        let depth = batch.table.depth;
         let used = self.context.perms_known && facts.perms().bits() != 0;
-        if facts.has(Facts::BAD) && !used {
+        let below = if facts.has(Facts::HUGEPD) {
+            let directory = Directory::of(engine, self.tables.geometry, batch, index)?;
+            directory.map(|Directory { table, slot }| Below { table, slot: Some(slot), perms: MmuPerms::ALL })
+        } else if facts.has(Facts::BAD) && !used {
+            None
+        } else {
+            let perms = if self.context.perms_known { facts.perms() } else { MmuPerms::ALL };
+            Some(Below { table, slot: None, perms })
+        };
+        let (passed, trail) = (batch.passed(index), batch.table.trail);
+        let problem = |kind| Event::Problem(Problem { kind, range: batch.table.clip(index, index), at: passed });
+        let Some(below) = below else {
             self.sink.event(&problem(ProblemKind::Bad), trail)?;
             return Ok(None);
-        }
-        if passed.table == table || trail.iter().any(|passed| passed.table == table) {
+        };
+        if passed.table == below.table || trail.iter().any(|passed| passed.table == below.table) {
             self.sink.event(&problem(ProblemKind::Cycle), trail)?;
             return Ok(None);
         }
-        let perms = if self.context.perms_known { facts.perms() } else { MmuPerms::ALL };
-        if self.prunes(depth, batch.table.perms_above & perms) {
+        if self.prunes(depth, batch.table.perms_above & below.perms) {
             return Ok(None);
         }
         if self.budget == 0 {
             self.sink.event(&problem(ProblemKind::Budget), trail)?;
             return Ok(None);
         }
-        let below = self.tables.geometry.slots().get(depth + 1).map_or(Level::Pte, |slot| slot.level);
-        if self.split == Some(depth + 1) {
-            let trail = trail.iter().copied().chain([passed]).collect();
-            let perms_above = batch.table.perms_above & perms;
-            let start = Subtree { depth: depth + 1, table, range, perms_above, trail };
-            self.sink.event(&Event::Table { at: passed, table, below }, batch.table.trail)?;
-            self.sink.subtree(start, &mut self.budget)?;
+        self.enter(batch, index, &below)
+    }
+
+    /// Goes down into a table that may be visited, or hands it to the sink where the walk is split.
+    fn enter(&mut self, batch: &Batch<'_>, index: u32, below: &Below) -> Result<Option<Flow>, WalkError> {
+        let Below { table, slot: directory, perms } = *below;
+        let slots = self.tables.geometry.slots();
+        let depth = if directory.is_some() { slots.len() - 1 } else { batch.table.depth + 1 };
+        let slot = directory.or_else(|| slots.get(depth).copied());
+        let (level, bytes) = slot.map_or((Level::Pte, 0), |slot| (slot.level, slot.table_bytes()));
+        let passed = batch.passed(index);
+        self.sink.event(&Event::Table { at: passed, table, below: level, bytes }, batch.table.trail)?;
+        // A directory leads past the depth at which the walk is split.
+        if self.split.is_some_and(|split| split <= depth) {
+            let trail = batch.table.trail.iter().copied().chain([passed]).collect();
+            let (range, perms_above) = (batch.table.clip(index, index), batch.table.perms_above & perms);
+            self.sink.subtree(Subtree { depth, directory, table, range, perms_above, trail }, &mut self.budget)?;
             return Ok(None);
         }
         self.budget -= 1;
-        self.sink.event(&Event::Table { at: passed, table, below }, trail)?;
-        Ok(Some(Flow::Descend(table, perms)))
+        Ok(Some(match directory {
+            Some(slot) => Flow::Directory(Directory { table, slot }),
+            None => Flow::Descend(table, perms),
+        }))
     }
 
     /// Whether nothing that is wanted can lie below an entry of `depth`, given what the entries down to it permit.

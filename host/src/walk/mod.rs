@@ -10,9 +10,12 @@ pub mod descent;
 pub mod filter;
 pub mod map;
 pub mod merge;
+pub mod rmap;
 pub mod split;
 
-pub use descent::{Batch, Flow, Passed, Progress, Root, Subtree, Table, TableSet, Visitor, WalkError, descend};
+pub use descent::{
+    Batch, Directory, Flow, Passed, Progress, Root, Subtree, Table, TableSet, Visitor, WalkError, descend,
+};
 pub use filter::Filter;
 pub use map::{Attrs, Event, Leaves, MapSink, Mapping, Problem, ProblemKind, walk_into, walk_map};
 pub use split::walk_split;

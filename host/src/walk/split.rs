@@ -249,7 +249,8 @@ impl<S: MapSink + Send> MapSink for Splitter<'_, '_, '_, S> {
 
     fn subtree(&mut self, subtree: Subtree, budget: &mut u64) -> Result<(), WalkError> {
         let geometry = self.work.tables.geometry;
-        let pages = geometry.slots().get(subtree.depth).map_or(0, |slot| subtree_pages(geometry, slot));
+        let slot = subtree.directory.or_else(|| geometry.slots().get(subtree.depth).copied());
+        let pages = slot.map_or(0, |slot| subtree_pages(geometry, &slot));
         self.pages = self.pages.saturating_add(pages);
         self.steps.push(Step::Subtree(subtree));
         if self.pages >= PART_PAGES { self.flush(budget) } else { Ok(()) }
