@@ -201,6 +201,12 @@ impl Window {
 }
 
 impl Alias {
+    /// Whether it may be written in one way and executed in another.
+    pub fn writes_code(&self) -> bool {
+        let any = |bits: u32| self.ways.iter().any(|(access, _)| access.perms().bits() & bits != 0);
+        any(MmuPerms::USER_WRITE | MmuPerms::KERNEL_WRITE) && any(MmuPerms::USER_EXEC | MmuPerms::KERNEL_EXEC)
+    }
+
     /// `next` begins where this one ends, with the same accesses.
     fn continues(&self, next: &Alias) -> bool {
         let accesses = |alias: &Alias| alias.ways.iter().map(|(access, _)| *access).collect::<Vec<_>>();
@@ -253,11 +259,14 @@ mod tests {
         let text = window(&[(0x10_0000, 0x100, 0x100, RW), (0x90_0000, 0x110, 2, RX)]);
         let mut ways = vec![(rw, VirtAddr(0x11_0000)), (rx, VirtAddr(0x90_0000))];
         ways.sort_unstable();
-        assert_eq!(found(text), [Alias { first: Pfn(0x110), frames: 2, ways }]);
+        let found = found(text);
+        assert_eq!(found, [Alias { first: Pfn(0x110), frames: 2, ways }]);
+        assert!(found[0].writes_code());
     }
 
     #[test]
     fn neighbours_with_the_same_ways_are_one() {
+        assert!(found(window(&[(0x1000, 1, 8, RW), (0x20000, 2, 1, R)])).iter().all(|alias| !alias.writes_code()));
         let aliases = found(window(&[(0x1000, 1, 8, RW), (0x20000, 2, 1, R), (0x50000, 3, 1, R), (0x60000, 5, 1, RX)]));
         let spans: Vec<_> = aliases.iter().map(|alias| (alias.first.0, alias.frames)).collect();
         assert_eq!(spans, [(2, 2), (5, 1)]);

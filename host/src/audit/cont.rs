@@ -6,18 +6,38 @@
 //! which. Guaranteed: one group at a time is held. Not handled: groups that the range asked for cuts, and accessed and
 //! dirty state, in which the entries of a run may differ (arch/arm64/mm/contpte.c, v6.12).
 
-use ptwalk_abi::{Level, PhysAddr, VaRange, VirtAddr};
+use ptwalk_abi::{Helper, Level, PhysAddr, VaRange, VirtAddr};
 
-use crate::walk::Mapping;
+use crate::engine::{Engine, EngineError};
+use crate::walk::{Attrs, Mapping};
 
-/// Entries of a run: `CONT_PTE_SHIFT` and `CONT_PMD_SHIFT` less the shift of the level (arch/arm64/Kconfig and
-/// include/asm/pgtable-hwdef.h, v6.12). Other architectures have no such hint.
-pub const fn run_entries(page_shift: u32, level: Level) -> Option<u32> {
-    match (page_shift, level) {
-        (12, Level::Pte | Level::Pmd) => Some(16),
-        (14, Level::Pte) => Some(128),
-        (14 | 16, Level::Pmd) | (16, Level::Pte) => Some(32),
-        _ => None,
+/// Entries of a run of ptes and of pmds, as the plugin's `CONT_PTES` and `CONT_PMDS` say; 1 where there is no such hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunEntries {
+    pte: u32,
+    pmd: u32,
+}
+
+impl RunEntries {
+    /// Asks the plugin.
+    ///
+    /// # Errors
+    /// When it misbehaves.
+    pub fn of<E: Engine + ?Sized>(engine: &mut E) -> Result<RunEntries, EngineError> {
+        let mut ask = |helper| -> Result<u32, EngineError> {
+            let entries = if engine.has(helper) { engine.call(helper, [0, 0])? } else { 1 };
+            Ok(u32::try_from(entries).ok().filter(|entries| entries.is_power_of_two()).unwrap_or(1))
+        };
+        Ok(RunEntries { pte: ask(Helper::CONT_PTES)?, pmd: ask(Helper::CONT_PMDS)? })
+    }
+
+    fn at(self, level: Level) -> Option<u32> {
+        let entries = match level {
+            Level::Pte => self.pte,
+            Level::Pmd => self.pmd,
+            Level::Pud | Level::P4d | Level::Pgd => 1,
+        };
+        (entries > 1).then_some(entries)
     }
 }
 
@@ -73,7 +93,7 @@ impl BrokenRun {
 
 /// Watches the leaves of a walk.
 pub struct Runs {
-    page_shift: u32,
+    entries: RunEntries,
     range: VaRange,
     group: Option<Group>,
 }
@@ -87,13 +107,13 @@ struct Group {
 
 impl Runs {
     /// For a walk of `range`.
-    pub fn new(page_shift: u32, range: VaRange) -> Runs {
-        Runs { page_shift, range, group: None }
+    pub fn new(entries: RunEntries, range: VaRange) -> Runs {
+        Runs { entries, range, group: None }
     }
 
     /// Takes the next leaf, and returns the broken run that ended before it.
     pub fn add(&mut self, mapping: &Mapping) -> Option<BrokenRun> {
-        let entries = run_entries(self.page_shift, mapping.level)?;
+        let entries = self.entries.at(mapping.level)?;
         let index = mapping.at.index - mapping.at.index % entries;
         let same = self
             .group
@@ -138,7 +158,7 @@ impl Group {
         self.broken.hinted += 1;
         let follows = mapping.pa.0.wrapping_sub(first.pa.0) == mapping.range.first.0.wrapping_sub(first.range.first.0);
         let state = |mapping: &Mapping| {
-            let attrs = crate::walk::Attrs { young: false, dirty: false, ..mapping.attrs };
+            let attrs = Attrs { young: false, dirty: false, ..mapping.attrs };
             (attrs, mapping.perms)
         };
         if !follows {

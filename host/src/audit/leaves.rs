@@ -8,7 +8,7 @@
 use ptwalk_abi::{Half, Level, MmuPerms, Pfn, PhysAddr, VaRange};
 
 use super::aliases::{Access, EXTENTS_PER_PART_MAX, Window};
-use super::cont::{BrokenRun, Runs};
+use super::cont::{BrokenRun, RunEntries, Runs};
 use crate::walk::{Event, MapSink, Mapping, Passed, Problem, ProblemKind, WalkError};
 
 /// Findings of one part of a walk: some 6 MiB.
@@ -87,6 +87,27 @@ impl Finding {
     }
 }
 
+/// What is walked.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// log2 of the page size.
+    pub page_shift: u32,
+    /// Entries of contiguous runs.
+    pub run_entries: RunEntries,
+    /// The half of the address space.
+    pub half: Half,
+    /// The addresses.
+    pub range: VaRange,
+    /// Frames below were dealt with in a walk before; where it is not 0, so was everything but aliases.
+    pub from: Pfn,
+}
+
+impl Scope {
+    fn is_first(&self) -> bool {
+        self.from == Pfn(0)
+    }
+}
+
 /// The sink of a part of a walk.
 pub struct Auditing {
     /// What was found, ascending.
@@ -101,25 +122,22 @@ pub struct Auditing {
     pub leaves: u64,
     /// The first thing that kept a part of the range from being seen, and how many there were.
     pub incomplete: Option<(Problem, u64)>,
-    half: Half,
-    page_shift: u32,
+    scope: Scope,
     runs: Option<Runs>,
 }
 
 impl Auditing {
-    /// For a walk of `range` in `half`. Frames below `from` were dealt with in a walk before, and so was everything but
-    /// aliases.
-    pub fn new(page_shift: u32, half: Half, range: VaRange, from: Pfn) -> Auditing {
+    /// Nothing found yet.
+    pub fn new(scope: Scope) -> Auditing {
         Auditing {
             findings: Vec::new(),
             unlisted: 0,
-            window: Window::new(page_shift, from, EXTENTS_PER_PART_MAX),
+            window: Window::new(scope.page_shift, scope.from, EXTENTS_PER_PART_MAX),
             tables: 0,
             leaves: 0,
             incomplete: None,
-            half,
-            page_shift,
-            runs: (from == Pfn(0)).then(|| Runs::new(page_shift, range)),
+            runs: scope.is_first().then(|| Runs::new(scope.run_entries, scope.range)),
+            scope,
         }
     }
 
@@ -131,13 +149,13 @@ impl Auditing {
 
     fn mapping(&mut self, mapping: &Mapping) {
         let access = Access::new(mapping.perms, mapping.attrs.devmap);
-        let frames = u64::try_from(mapping.range.bytes() >> self.page_shift).unwrap_or(u64::MAX);
-        self.window.add(mapping.range.first, mapping.pfn(self.page_shift), frames, access);
+        let frames = u64::try_from(mapping.range.bytes() >> self.scope.page_shift).unwrap_or(u64::MAX);
+        self.window.add(mapping.range.first, mapping.pfn(self.scope.page_shift), frames, access);
         let Some(runs) = &mut self.runs else { return };
         let ended = runs.add(mapping);
         self.found(ended.map(Finding::Run));
         let Mapping { range, pa, level, perms, .. } = *mapping;
-        let kind = Kind::of(perms, self.half);
+        let kind = Kind::of(perms, self.scope.half);
         self.found(kind.map(|kind| Finding::Region(Region { kind, range, pa, level, leaves: 1, perms })));
     }
 

@@ -13,5 +13,5 @@ pub mod epoch;
 pub mod leaves;
 
 pub use aliases::{Access, Alias, Window};
-pub use cont::{BrokenRun, Fault};
-pub use leaves::{Auditing, Finding, Kind, Region};
+pub use cont::{BrokenRun, Fault, RunEntries};
+pub use leaves::{Auditing, Finding, Kind, Region, Scope};

@@ -571,6 +571,21 @@ fn parse_version(text: &str) -> Result<KVersion, String> {
     Ok(version)
 }
 
+/// A value of an extern, with a sign or without. Where values below 0 are allowed it is half of a register, or a whole
+/// one of 32 bits: 0x80000000 and up mean the same bits as the negative numbers.
+fn parse_i32(text: &str, key: Extern) -> Result<i32, String> {
+    let too_large = || format!("{text} is too large for {key}");
+    let magnitude = |text: &str| parse_u64(text).map_err(|error| error.to_string());
+    if let Some(text) = text.strip_prefix('-') {
+        let value = i64::try_from(magnitude(text)?).ok().and_then(|value| i32::try_from(-value).ok());
+        return value.ok_or_else(too_large);
+    }
+    let value = magnitude(text)?;
+    let register = *key.range().start() < 0;
+    let bits = u32::try_from(value).ok().filter(|_| register).map(u32::cast_signed);
+    bits.or_else(|| i32::try_from(value).ok()).ok_or_else(too_large)
+}
+
 fn parse_setting(text: &str) -> Result<(Extern, i32), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
     let name = name.trim().trim_start_matches("CONFIG_");
@@ -584,16 +599,7 @@ fn parse_setting(text: &str) -> Result<(Extern, i32), String> {
         "y" => 1,
         "n" => 0,
         version if key == Extern::LINUX_VERSION_CODE && version.contains('.') => parse_version(version)?.code(),
-        number => {
-            let value = parse_u64(number).map_err(|error| error.to_string())?;
-            // Half of a register is 32 bits: its values from 0x80000000 up are written as such.
-            let wide = if matches!(key, Extern::POR_EL0 | Extern::AMR) {
-                u32::try_from(value).ok().map(u32::cast_signed)
-            } else {
-                None
-            };
-            wide.or_else(|| i32::try_from(value).ok()).ok_or_else(|| format!("{value} is too large for {key}"))?
-        }
+        number => parse_i32(number, key)?,
     };
     if !key.range().contains(&value) {
         return Err(format!("{key} must lie in {}..={}: {}", key.range().start(), key.range().end(), key.doc()));

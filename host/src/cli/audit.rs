@@ -7,7 +7,7 @@ use std::io::Write;
 use anyhow::Result;
 use ptwalk::audit::aliases::EXTENTS_MAX;
 use ptwalk::audit::epoch::{self, Doubt};
-use ptwalk::audit::{Alias, Auditing, Finding, Window};
+use ptwalk::audit::{Alias, Auditing, Finding, RunEntries, Scope, Window};
 use ptwalk::engine::{Engine, Prepared, Queries, Wanted};
 use ptwalk::walk::{Problem, Root, walk_split};
 use ptwalk_abi::{Half, Helper, Pfn, VaRange};
@@ -130,15 +130,16 @@ fn walk<W: Write>(
     printer: &mut Printer<W>,
     summary: &mut Summary,
 ) -> Result<()> {
+    let run_entries = RunEntries::of(&mut prepared.start()?)?;
     let (page_shift, from) = (session.geometry.page_shift(), window.start());
-    let first = from == Pfn(0);
-    let part = || Auditing::new(page_shift, root.half, range, from);
+    let scope = Scope { page_shift, run_entries, half: root.half, range, from };
+    let part = || Auditing::new(scope);
     let bar = progress(&args.output, "auditing");
     let mut held: Option<Finding> = None;
     walk_split(prepared, &session.tables(root), range, args.threads.count(), &part, &mut |mut part| {
         part.finish();
         bar.inc(part.tables);
-        if first {
+        if from == Pfn(0) {
             summary.tables += part.tables;
             summary.leaves += part.leaves;
             summary.unlisted += part.unlisted;

@@ -1,7 +1,9 @@
 //! `ptwalk explain`: which check refuses an access, at which level.
 //!
-//! Two judges, side by side: the MMU, whose permissions every level folds, and GUP, which asks the last entry alone. Not
-//! handled: the access flag, memory attributes, a second stage of translation.
+//! Two judges, side by side: the MMU, whose permissions every level folds, and GUP, which asks the last entry alone. The
+//! MMU may refuse a page that was not accessed yet: an arm64 CPU that does not manage the access flag faults on it, so
+//! that the kernel sets it (Arm ARM DDI 0487, "Access flag faults"). Not handled: memory attributes, a second stage of
+//! translation.
 
 use std::io::Write;
 
@@ -9,14 +11,14 @@ use anyhow::Result;
 use ptwalk::engine::{Engine, Facts, Queries, Wanted};
 use ptwalk::gup::policy::Taken;
 use ptwalk::gup::{FollFlags, Gup, GupOutcome, StopReason, get_user_pages_fast};
-use ptwalk::walk::Passed;
+use ptwalk::walk::{Attrs, Mapping, Passed};
 use ptwalk::zone::file;
-use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op};
+use ptwalk_abi::{Extern, Half, Helper, Kconfig, Level, MmuPerms, Op};
 use serde_json::{Value, json};
 
 use super::args::{Access, ExplainArgs, Format};
 use super::exit::Answer;
-use super::output::{document, hex, print_json, stdout};
+use super::output::{document, hex, notice, print_json, stdout};
 use super::session::Session;
 use super::walk::{End, Translation, translate};
 
@@ -51,21 +53,29 @@ pub fn run(args: &ExplainArgs) -> Result<Answer> {
     let mut asker = session.engine(Queries::gup(&session.geometry, &gup))?;
     let untagged = asker.call(Helper::untagged_addr, [args.address.0, 0])?;
     let user = session.geometry.half_of(ptwalk_abi::VirtAddr(untagged)) == Some(Half::Lower);
+    if user {
+        session.compare_epoch(gup.policy, &args.output);
+    }
     let steps = steps(&session, &walk, args, &mut asker, user.then_some(&gup))?;
-    let mmu = mmu_verdict(&walk, &steps);
+    let mmu = mmu_verdict(&session, &walk, &steps);
     let outcome = if user {
         let tables = session.tables(session.user_root()?);
         Some(get_user_pages_fast(&mut asker, &tables, &mut zone, &gup, args.address, 1)?)
     } else {
         None
     };
+    let note = access_flag_note(&session, &walk, &mmu);
+    if let Some(note) = &note {
+        notice(&args.output, note);
+    }
     // GUP grants reading and writing to user mode, and nothing else.
     let gup_counts = args.el == 0 && args.access != Access::X;
     let gup_permits = outcome.as_ref().is_none_or(|outcome| outcome.stop.reason == StopReason::Complete);
     let refused = !mmu.permitted || (gup_counts && !gup_permits);
     match args.output.format() {
         Format::Json | Format::Jsonl => {
-            let value = json_of(args, &gup, &mmu, outcome.as_ref().map(|o| (o, gup_counts)), &steps, refused);
+            let mut value = json_of(args, &gup, &mmu, outcome.as_ref().map(|o| (o, gup_counts)), &steps, refused);
+            value["note"] = note.into();
             print_json(&document(value), args.output.format())?;
         }
         Format::Csv => print_csv(&steps)?,
@@ -146,15 +156,48 @@ fn taken(gup: &Gup, level: Level, facts: Facts) -> &'static str {
     }
 }
 
-fn mmu_verdict(walk: &Translation, steps: &[Step]) -> Verdict {
-    if let End::Stopped { reason, level, .. } = &walk.end {
-        return Verdict { permitted: false, reason, level: *level };
-    }
+fn mmu_verdict(session: &Session, walk: &Translation, steps: &[Step]) -> Verdict {
+    let mapping = match &walk.end {
+        End::Stopped { reason, level, .. } => return Verdict { permitted: false, reason, level: *level },
+        End::Mapped(mapping) => mapping,
+    };
     if let Some(step) = steps.iter().find(|step| step.refuses) {
         return Verdict { permitted: false, reason: "not_permitted", level: Some(step.at.level) };
     }
+    if !mapping.attrs.young && sets_access_flag(session) == Some(false) {
+        return Verdict { permitted: false, reason: ACCESS_FLAG, level: Some(mapping.level) };
+    }
     let known = steps.iter().all(|step| step.own.is_some());
     Verdict { permitted: true, reason: if known { "permitted" } else { "unknown" }, level: None }
+}
+
+/// The verdict on a page that was not accessed yet, where the CPU leaves it to the kernel to say that it was.
+const ACCESS_FLAG: &str = "access_flag";
+
+/// Whether the CPU itself says of a page that it was accessed; `None` where the plugin knows of no other way. No dump
+/// tells: it is said with `--config`, or assumed. A kernel with `CONFIG_ARM64_HW_AFDBM` has the CPU manage the flag where
+/// it manages the dirty state (arch/arm64/mm/proc.S and kernel/cpufeature.c, v6.12).
+fn sets_access_flag(session: &Session) -> Option<bool> {
+    let asks = session.plugin.plugin().imports().contains(&Extern::ARM64_HW_AFDBM);
+    asks.then(|| session.plugin.config().on(Extern::ARM64_HW_AFDBM))
+}
+
+/// What is assumed of the access flag, as a sentence; nothing where it makes no difference.
+fn access_flag_note(session: &Session, walk: &Translation, mmu: &Verdict) -> Option<String> {
+    let End::Mapped(Mapping { attrs: Attrs { young: false, .. }, .. }) = walk.end else { return None };
+    let sets = sets_access_flag(session)?;
+    let (value, other) = (u8::from(sets), u8::from(!sets));
+    Some(if mmu.reason == ACCESS_FLAG {
+        format!(
+            "the access flag is clear, and the CPU does not set it (ARM64_HW_AFDBM={value}): the kernel will, at the fault; \
+             with --config ARM64_HW_AFDBM={other} the access is permitted"
+        )
+    } else {
+        format!(
+            "the access flag is clear, and the CPU is taken to set it (ARM64_HW_AFDBM={value}); with \
+             --config ARM64_HW_AFDBM={other} it faults"
+        )
+    })
 }
 
 /// Permissions as `ls` writes them: user mode's, then the kernel's.

@@ -8,7 +8,7 @@ use ptwalk::engine::fused::Kernels;
 use ptwalk::engine::{Admitted, Choice};
 use ptwalk::image::Image;
 use ptwalk::plugin;
-use ptwalk::probe::{CandidateRoot, Finding, Probe, Unknown};
+use ptwalk::probe::{CandidateRoot, Decoy, Finding, Probe, Unknown};
 use ptwalk::walk::TableSet;
 use ptwalk_abi::{Extern, Half, KVersion};
 use serde_json::{Value, json};
@@ -73,6 +73,9 @@ fn print_text(probe: &Probe, doubts: &[Doubt]) -> std::io::Result<()> {
         let held = if candidate.held { "" } else { "; the image does not hold it" };
         writeln!(out, "root {} ({} half) {}  ({evidence}{held})", root.pa, root.half, candidate.name)?;
     }
+    for Decoy { pa, name, evidence } in &probe.decoys {
+        writeln!(out, "no root: {pa} is {name}  ({evidence})")?;
+    }
     for Unknown { what, flag } in &probe.unknowns {
         writeln!(out, "unknown: {what}  (say it with {flag})")?;
     }
@@ -94,6 +97,9 @@ fn print_csv(probe: &Probe, doubts: &[Doubt]) -> std::io::Result<()> {
     }
     for CandidateRoot { root, name, evidence, .. } in &probe.roots {
         line(["root", &format!("{name} ({} half)", root.half), &format!("{:#x}", root.pa.0), evidence])?;
+    }
+    for Decoy { pa, name, evidence } in &probe.decoys {
+        line(["no_root", name, &format!("{:#x}", pa.0), evidence])?;
     }
     for Unknown { what, flag } in &probe.unknowns {
         line(["unknown", what, "", flag])?;
@@ -118,12 +124,14 @@ fn json_of(probe: &Probe, doubts: &[Doubt]) -> Value {
             json!({ "pa": pa, "half": half, "name": c.name, "evidence": c.evidence, "held": c.held })
         })
         .collect();
+    let decoys = probe.decoys.iter().map(|d| json!({ "pa": hex(d.pa.0), "name": d.name, "evidence": d.evidence }));
     let unknowns: Vec<Value> = probe.unknowns.iter().map(|u| json!({ "what": u.what, "flag": u.flag })).collect();
     json!({
         "arch": probe.arch.as_ref().map(|(arch, _)| arch),
         "release": probe.release,
         "config": findings,
         "roots": roots,
+        "no_roots": decoys.collect::<Vec<_>>(),
         "unknown": unknowns,
         "doubts": doubts.iter().map(Doubt::to_string).collect::<Vec<_>>(),
     })

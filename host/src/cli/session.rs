@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use ptwalk::engine::fused::{Isa, Kernels};
 use ptwalk::engine::sandbox::Mode;
 use ptwalk::engine::{Admitted, Choice, Prepared, Queries, Started};
+use ptwalk::gup::Policy;
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::{CandidateRoot, Probe, Unknown};
@@ -80,6 +81,9 @@ impl Session {
         for root in &roots {
             let name = probe.roots.iter().find(|candidate| candidate.root == *root).map_or("", |found| found.name);
             notice(output, format!("root {} ({} half) {name}", root.pa, root.half).trim_end());
+            if let Some(decoy) = probe.decoys.iter().find(|decoy| decoy.pa == root.pa) {
+                notice(output, &format!("root {} is {}: {}", root.pa, decoy.name, decoy.evidence));
+            }
         }
         Ok(Session { image, plugin, geometry, roots, engine, verbose: output.verbose && !output.quiet })
     }
@@ -87,6 +91,17 @@ impl Session {
     /// Opens the image and puts a session together.
     pub fn open(image: &ImageArgs, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
         Session::new(open(image)?, tables, output)
+    }
+
+    /// Says so where the kernel whose GUP is modelled would not do as the one that the entries are read for.
+    pub fn compare_epoch(&self, policy: &Policy, output: &OutputArgs) {
+        let kernel = KVersion::from_code(self.plugin.config().get(Extern::LINUX_VERSION_CODE));
+        let own = Policy::of(kernel);
+        if own != Some(policy) {
+            let hint = own.map_or(String::new(), |own| format!("; --gup-epoch {} does as that kernel", own.name));
+            let text = format!("the entries are read as of v{kernel}, but GUP is that of v{}{hint}", policy.name);
+            notice(output, &text);
+        }
     }
 
     /// An engine for `queries`, to be shared between threads.

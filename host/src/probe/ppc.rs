@@ -3,7 +3,9 @@
 //! In: the VMCOREINFO of the image, if it has one. Out: findings, roots and unknowns in the [`Probe`]. Facts are those of
 //! arch/powerpc/kexec/vmcore_info.c (v6.9; core.c before) and arch/powerpc/include/asm/page.h: the kernel's image lies in
 //! its linear map, so that the address of a symbol is a physical one with 0xc in the top four bits, wherever the kernel
-//! was loaded. `RADIX_MMU` is there since v6.7 and in stable kernels that took the change.
+//! was loaded. `RADIX_MMU` is there since v6.7 and in stable kernels that took the change; of others the kernel's own root
+//! tells, whose words bear the size of the next table with radix and nothing in those bits with hash (`RADIX_PGD_VAL_BITS`
+//! and `HASH_PGD_VAL_BITS`, include/asm/book3s/64/{radix,hash}.h, v5.3).
 
 use ptwalk_abi::{Extern, Half, PhysAddr};
 
@@ -16,16 +18,43 @@ const PAGE_OFFSET_MASK: u64 = 0xf000_0000_0000_0000;
 /// PAGE_OFFSET: where the linear map begins.
 const PAGE_OFFSET: u64 = 0xc000_0000_0000_0000;
 
+/// Bytes of the largest root, that of radix.
+const ROOT_BYTES_MAX: u64 = 1 << 16;
+/// `_PAGE_PRESENT`, and `_PAGE_PTE`, the marker of a leaf.
+const PRESENT: u64 = 1 << 63;
+const PTE: u64 = 1 << 62;
+/// `RADIX_PGD_INDEX_SIZE` and its kin: the field of a table's size, in radix.
+const NEXT_SIZE: u64 = 0x1f;
+
+/// Whether the tables below a root are radix, by the first of its words that leads to one, and that word.
+fn mmu_of(image: &Image, root: PhysAddr) -> Option<(bool, u64)> {
+    let words = image.run(root, ROOT_BYTES_MAX).as_chunks().0.iter().map(|word| u64::from_be_bytes(*word));
+    let word = words.into_iter().find(|word| word & (PRESENT | PTE) == PRESENT)?;
+    match word & NEXT_SIZE {
+        0 => Some((false, word)),
+        5 | 9 => Some((true, word)),
+        _ => None,
+    }
+}
+
 impl Probe {
     /// What the note says of the MMU and of the kernel's root.
     pub(super) fn ppc(&mut self, image: &Image, info: &VmcoreInfo) {
-        match info.number("RADIX_MMU").and_then(|radix| i32::try_from(radix).ok()) {
-            Some(radix) => self.find(Extern::PPC_RADIX_MMU, radix, format!("NUMBER(RADIX_MMU)={radix}")),
-            None => self.ppc_mmu_unknown("VMCOREINFO has no RADIX_MMU"),
+        let swapper = info.symbol("swapper_pg_dir").filter(|va| va.0 & PAGE_OFFSET_MASK == PAGE_OFFSET);
+        let root = swapper.map(|va| PhysAddr(va.0 & !PAGE_OFFSET_MASK));
+        let told = info.number("RADIX_MMU").and_then(|radix| i32::try_from(radix).ok());
+        match (told, root.and_then(|root| mmu_of(image, root))) {
+            (Some(radix), _) => self.find(Extern::PPC_RADIX_MMU, radix, format!("NUMBER(RADIX_MMU)={radix}")),
+            (None, Some((radix, word))) => {
+                let evidence = format!(
+                    "swapper_pg_dir holds {word:#018x}: {}",
+                    if radix { "bits 4:0 are the size of the next table" } else { "no size of a next table in bits 4:0" }
+                );
+                self.find(Extern::PPC_RADIX_MMU, radix.into(), evidence);
+            }
+            (None, None) => self.ppc_mmu_unknown("VMCOREINFO has no RADIX_MMU"),
         }
-        let Some(va) = info.symbol("swapper_pg_dir") else { return };
-        if va.0 & PAGE_OFFSET_MASK == PAGE_OFFSET {
-            let pa = PhysAddr(va.0 & !PAGE_OFFSET_MASK);
+        if let (Some(va), Some(pa)) = (swapper, root) {
             let evidence = format!("SYMBOL(swapper_pg_dir)={va:#x} in the linear map");
             let root = Root { pa, half: Half::Upper };
             self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence, held: holds(image, pa) });

@@ -136,7 +136,8 @@ impl<W: Write> Printer<W> {
             format!("{}{device}", letters(access.perms()))
         };
         let ways: Vec<String> = alias.ways.iter().map(|(access, va)| format!("{} at {va}", way(access))).collect();
-        let words = format!("{:>6} of frames: {}", size(bytes), ways.join(", "));
+        let code = if alias.writes_code() { "; what one may write, another may execute" } else { "" };
+        let words = format!("{:>6} of frames: {}{code}", size(bytes), ways.join(", "));
         let mappings: Vec<Value> = alias
             .ways
             .iter()
@@ -149,6 +150,7 @@ impl<W: Write> Printer<W> {
             "pa": hex(start),
             "pa_end": hex_end(end),
             "frames": alias.frames,
+            "write_exec": alias.writes_code(),
             "mappings": mappings,
         });
         self.row(Row { kind: KINDS[ALIAS], root, start, end, words, json })
