@@ -46,7 +46,7 @@ pub struct Policy {
     pub flags: Numbering,
     /// `FAST_ONLY` is no flag but the function `__get_user_pages_fast`, which knows writing and nothing else.
     pub fast_only_is_a_function: bool,
-    /// `FAST_ONLY` returns 0 pages where there would be an error: `__get_user_pages_fast` of v5.3, and (from memory)
+    /// `FAST_ONLY` returns 0 pages where there would be an error: `__get_user_pages_fast` of v5.3, and (inferred)
     /// `get_user_pages_fast_only` until it came to pass on what the common function returns, as v6.6 does.
     pub fast_only_hides_errors: bool,
     /// A range that wraps gives `-EOVERFLOW`, and no longer 0 pages.
@@ -80,15 +80,22 @@ pub struct Policy {
     pub rechecks_pmd: bool,
     /// A page of a device leaf that has no reference stops the walk, and gives the leaf back.
     pub device_grab_may_fail: bool,
-    /// log2 of the frames from which on a compound page counts its pins apart from its references.
+    /// log2 of the frames from which on a compound page counts its pins apart from its references: 2 by
+    /// `hpage_pincount_available` (include/linux/mm.h, v5.7 to v5.17), 1 by `folio_test_large` ("mm/gup: convert
+    /// try_grab_page() to use a folio", February 2022, so v5.18).
     pub pincount_order: u32,
     /// Secret memory stops the walk.
     pub secretmem: bool,
     /// A pin for reading of an anonymous page that is shared stops the walk.
     pub unshares: bool,
-    /// Folios: the zero page is not pinned, and pages that may have to move or to be written back are not pinned for long.
+    /// With PIN and LONGTERM a page that may have to move stops the walk: `is_pinnable_page` in `try_grab_compound_head`
+    /// ("mm/gup: do not migrate zero page" and its kin, v5.14), `is_longterm_pinnable_page` since v6.0. Before, since v5.7,
+    /// that is asked of CMA alone.
+    pub pins_stay: bool,
+    /// Folios: the zero page is not pinned, and with PIN, LONGTERM and WRITE one that may have to be written back stops the
+    /// walk (`folio_fast_pin_allowed`).
     pub pins_folios: bool,
-    /// PCI peer memory stops the walk unless it is welcome.
+    /// PCI peer memory stops the walk unless it is welcome (`try_grab_folio`, since the flag is there: v6.2, inferred).
     pub refuses_p2pdma: bool,
 }
 
@@ -103,12 +110,13 @@ const V5_10_FLAGS: Numbering = Numbering(&[
     (FollFlags::FAST_ONLY, 0x8_0000),
 ]);
 
-/// `FOLL_NOFAULT` is 0x40 where `FOLL_MLOCK` was before (include/linux/mm.h, v5.16; from memory).
+/// `FOLL_NOFAULT` is 0x80, which was free ("gup: Introduce FOLL_NOFAULT flag to disable page faults", October 2021, so
+/// v5.16; the tree of v5.15.97 has it).
 const V5_15_FLAGS: Numbering = Numbering(&[
     (FollFlags::WRITE, 0x1),
     (FollFlags::GET, 0x4),
     (FollFlags::FORCE, 0x10),
-    (FollFlags::NOFAULT, 0x40),
+    (FollFlags::NOFAULT, 0x80),
     (FollFlags::LONGTERM, 0x1_0000),
     (FollFlags::PIN, 0x4_0000),
     (FollFlags::FAST_ONLY, 0x8_0000),
@@ -158,6 +166,7 @@ impl Policy {
         pincount_order: 2,
         secretmem: false,
         unshares: false,
+        pins_stay: false,
         pins_folios: false,
         refuses_p2pdma: false,
     };
@@ -190,10 +199,11 @@ impl Policy {
         flags: V5_15_FLAGS,
         rechecks_pmd: true,
         secretmem: true,
+        pins_stay: true,
         ..Policy::V5_10
     };
 
-    /// The test of the pud as read in this one tree; v6.1-rc7 has it not, v6.2 has it (from memory).
+    /// The test of the pud as read in this one tree; v6.1-rc7 has it not, v6.2 has it (inferred).
     const V5_15_97: Policy = Policy {
         since: KVersion::new(5, 15, 97),
         name: "5.15.97",
@@ -206,6 +216,7 @@ impl Policy {
         since: KVersion::new(6, 1, 0),
         name: "6.1",
         read: "v6.1-rc7",
+        pincount_order: 1,
         force_passes_protnone: true,
         unshares: true,
         ..Policy::V5_15
@@ -221,8 +232,8 @@ impl Policy {
         checks_task_size: true,
         pud: rule(true, Facts::HUGE.or(Facts::DEVMAP)),
         force_passes_protnone: false,
-        pincount_order: 1,
         pins_folios: true,
+        refuses_p2pdma: true,
         ..Policy::V6_1
     };
 
@@ -236,7 +247,6 @@ impl Policy {
         pgd: rule(false, Facts::LEAF),
         hugepd: false,
         special_leaves: true,
-        refuses_p2pdma: true,
         ..Policy::V6_6
     };
 
@@ -379,8 +389,8 @@ mod tests {
         for (policy, longterm, pin, nofault) in [
             (&Policy::V5_3, Ok(0x1_0001), Err(F::PIN), Err(F::NOFAULT)),
             (&Policy::V5_10, Ok(0x1_0001), Ok(0x4_0000), Err(F::NOFAULT)),
-            (&Policy::V5_15, Ok(0x1_0001), Ok(0x4_0000), Ok(0x40)),
-            (&Policy::V6_1, Ok(0x1_0001), Ok(0x4_0000), Ok(0x40)),
+            (&Policy::V5_15, Ok(0x1_0001), Ok(0x4_0000), Ok(0x80)),
+            (&Policy::V6_1, Ok(0x1_0001), Ok(0x4_0000), Ok(0x80)),
             (&Policy::V6_6, Ok(0x101), Ok(0x8_0000), Ok(0x20)),
             (&Policy::V6_17, Ok(0x101), Ok(0x8_0000), Ok(0x20)),
         ] {

@@ -290,7 +290,7 @@ impl<'a> GupWalk<'a> {
             self.zone.add_pins(head, count);
         }
         let movable = kind == Some(PageKind::Movable) || self.device_kind(pfn) == Some(PgmapType::Coherent);
-        if self.policy.pins_folios && pin && self.flags.has(FollFlags::LONGTERM) && movable {
+        if self.policy.pins_stay && pin && self.flags.has(FollFlags::LONGTERM) && movable {
             hold.release(self.zone, head, count);
             return Err(StopReason::NotPinnable);
         }
