@@ -38,7 +38,7 @@ fn kernel_memory() -> Memory {
         pte(32 + i, RW | if i == 8 { 0 } else { CONT } | 0x5100_0000 | frame); // one without the hint
         pte(48 + i, RW | CONT | 0x5200_0000 | if i == 2 { 0xf000 } else { frame }); // one elsewhere
         pte(64 + i, if i == 6 { RO } else { RW } | CONT | 0x5300_0000 | frame); // one read-only
-        pte(80 + i, RW | CONT | 0x5400_1000 + frame); // none is where the run would begin
+        pte(80 + i, RW | CONT | (0x5400_1000 + frame)); // none is where the run would begin
         pte(96 + i, RW & !(1 << 10) | if i % 2 == 0 { 1 << 10 } else { 0 } | CONT | 0x5500_0000 | frame); // accessed or not
     }
     memory

@@ -33,8 +33,8 @@ impl Facts {
     pub const YOUNG: Facts = Facts(1 << 6);
     /// `pXd_dirty`.
     pub const DIRTY: Facts = Facts(1 << 7);
-    /// `pXd_cont`.
-    pub const CONT: Facts = Facts(1 << 8);
+    /// `pXd_cont`. It is the last of [`Facts::SHOWABLE`] because ppc64, whose words with 4K pages lack one bit, has none.
+    pub const CONT: Facts = Facts(1 << 14);
     /// `pXd_none`.
     pub const NONE: Facts = Facts(1 << 15);
     /// `pXd_bad`.
@@ -52,7 +52,7 @@ impl Facts {
     pub const HUGEPD: Facts = Facts(1 << 27);
 
     /// Lowest bit of the field that holds `pXd_mmu_perms`.
-    const PERMS_SHIFT: u32 = 9;
+    const PERMS_SHIFT: u32 = 8;
 
     /// What a packed word has room for: everything that is shown of a mapping.
     pub const SHOWABLE: Facts = Facts((1 << Facts::SHOWABLE_BITS) - 1);
@@ -437,9 +437,12 @@ impl Query {
         !(self.skip_none.is_some() && facts.has(Facts::NONE)) && self.scan.keep.holds(facts)
     }
 
-    /// Whether packed words say all that is wanted of a leaf, its frame included.
-    pub fn shows(&self, wanted: Facts) -> bool {
-        self.scan.frame.is_some() && self.scan.shown.has(wanted)
+    /// Whether packed words say all that is wanted of a leaf, its frame included. What no helper that `has` says is there
+    /// tells of is never so.
+    pub fn shows(&self, wanted: Facts, has: impl Fn(Helper) -> bool) -> bool {
+        let sources = self.facts.iter().filter(|source| has(source.helper));
+        let told = sources.fold(Facts(0), |all, source| all.or(source.fact.possible()));
+        self.scan.frame.is_some() && self.scan.shown.has(wanted.and(told))
     }
 
     /// What a scan says of a run of entries, by asking call by call: the meaning of a scan, and the way of the engines
@@ -559,6 +562,8 @@ mod tests {
             let layout = Layout::new(52, page_shift, Slot { level: Level::Pmd, shift: 30, entries });
             assert_eq!(layout.room(), Facts::SHOWABLE);
         }
+        let ppc64 = Layout::new(53, 12, Slot { level: Level::Pte, shift: 12, entries: 512 });
+        assert_eq!(ppc64.room(), Facts::SHOWABLE.with(Facts::CONT, false), "but for the hint that it has not");
         let large = Layout::new(52, 12, Slot { level: Level::Pgd, shift: 39, entries: 8192 });
         assert!(large.room().has(Facts::PRESENT.or(Facts::MAPS)), "a walk cannot do without these");
         assert_ne!(large.room(), Facts::SHOWABLE);

@@ -462,7 +462,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             pruned: vec![None; filters.len()],
             filters,
             absent: queries.absent,
-            detailed: queries.levels.iter().map(|query| query.shows(queries.shown)).collect(),
+            detailed: queries.levels.iter().map(|query| query.shows(queries.shown, |helper| engine.has(helper))).collect(),
             fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
             split: None,
             budget,
