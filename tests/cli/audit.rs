@@ -68,7 +68,8 @@ fn every_kind_of_finding_is_found_where_it_is() {
     let run = audit(&image, &["--json"]).exits(1);
     let document = run.document();
     let summary = &document["summary"];
-    let counts = ["write_exec", "user_exec_kernel", "alias", "broken_run", "epoch", "unlisted"].map(|kind| &summary[kind]);
+    let counts =
+        ["write_exec", "user_exec_kernel", "alias", "broken_run", "epoch", "unlisted"].map(|kind| &summary[kind]);
     // The entry of 0x52002 that is elsewhere has the frame of the last of its run; both are RW.
     assert_eq!(counts, [1, 1, 1, 4, 0, 0], "{document:#}");
     assert_eq!((&document["complete"], &summary["walks"], &summary["leaves"]), (&json!(true), &json!(1), &json!(101)));
@@ -83,12 +84,17 @@ fn every_kind_of_finding_is_found_where_it_is() {
     assert_eq!(*region, wanted);
     assert_eq!(of("user_exec_kernel")[0]["start"], "0xffff800000003000");
     let alias = of("alias")[0];
-    assert_eq!((&alias["pa"], &alias["frames"], &alias["write_exec"]), (&json!("0x43195000"), &json!(1), &json!(false)));
+    assert_eq!(
+        (&alias["pa"], &alias["frames"], &alias["write_exec"]),
+        (&json!("0x43195000"), &json!(1), &json!(false))
+    );
     let addresses: Vec<&Value> =
         alias["mappings"].as_array().expect("a list").iter().map(|mapping| &mapping["va"]).collect();
     assert_eq!(addresses, ["0xffff800000004000", "0xffff800000000000"], "{alias}");
-    let runs: Vec<_> =
-        of("broken_run").iter().map(|run| (run["index"].clone(), run["hinted"].clone(), run["wrong"].clone())).collect();
+    let runs: Vec<_> = of("broken_run")
+        .iter()
+        .map(|run| (run["index"].clone(), run["hinted"].clone(), run["wrong"].clone()))
+        .collect();
     let wanted = [(32, 15, "hint"), (48, 16, "frames"), (64, 16, "attributes"), (80, 16, "frames")]
         .map(|(index, hinted, wrong)| (json!(index), json!(hinted), json!(wrong)));
     assert_eq!(runs, wanted);
@@ -130,7 +136,8 @@ fn a_user_half_is_audited_under_its_root() {
     let image = files.write("user.elf", &memory.core(ByteOrder::Little, 4096).build());
     let args = ["--root", ROOT, "--json", "--range", "0x400000+0x1000", "--range", "0x406000+0x2000"];
     let found = findings(audit(&image, &args).exits(1));
-    let kinds: Vec<_> = found.iter().map(|finding| (finding["kind"].clone(), finding["perms"]["user"].clone())).collect();
+    let kinds: Vec<_> =
+        found.iter().map(|finding| (finding["kind"].clone(), finding["perms"]["user"].clone())).collect();
     assert_eq!(kinds, [(json!("write_exec"), json!("rwx")), (json!("alias"), Value::Null)]);
     assert_eq!(found[1]["write_exec"], true, "{}", found[1]);
 }
@@ -155,7 +162,10 @@ fn an_image_of_another_epoch_is_noticed_with_evidence() {
     let run = audit(&image, &[&root[..], &["5.3", "--json"]].concat()).exits(1);
     run.says(&["1 ptes are device memory but not special", "--kernel"]);
     let found = findings(audit(&image, &[&root[..], &["5.3", "--json", "-q"]].concat()).exits(1));
-    assert_eq!((&found[0]["kind"], &found[0]["start"], &found[0]["entries"]), (&json!("epoch"), &json!("0x3000"), &json!(1)));
+    assert_eq!(
+        (&found[0]["kind"], &found[0]["start"], &found[0]["entries"]),
+        (&json!("epoch"), &json!("0x3000"), &json!(1))
+    );
     assert_eq!(found[0]["raw"], "0x8400000000007025");
     audit(&image, &[&root[..], &["6.6"]].concat()).exits(0);
 }
@@ -189,7 +199,10 @@ fn real_dumps_are_audited() {
         let document = run.document();
         let summary = &document["summary"];
         // Debian maps nothing of the test program to be written and executed; it maps one file twice.
-        assert_eq!((&summary["write_exec"], &summary["epoch"], &summary["broken_run"]), (&json!(0), &json!(0), &json!(0)));
+        assert_eq!(
+            (&summary["write_exec"], &summary["epoch"], &summary["broken_run"]),
+            (&json!(0), &json!(0), &json!(0))
+        );
         assert!(summary["alias"].as_u64().is_some_and(|aliases| aliases > 0), "{name}: {summary}");
     }
     // v6.1 read as v6.12: bit 58, its device memory, is dirty state then, and nothing is device memory.

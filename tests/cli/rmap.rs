@@ -59,7 +59,8 @@ fn a_frame_that_is_not_mapped_is_exit_code_1() {
 fn addresses_come_from_stdin_too() {
     let files = Files::new();
     let image = image(&files);
-    let run = ptwalk_with(&["rmap", &image, "-", "--root", ROOT, "--format", "csv"], b"0x80000000\n\n0x70000fff\n").exits(0);
+    let run =
+        ptwalk_with(&["rmap", &image, "-", "--root", ROOT, "--format", "csv"], b"0x80000000\n\n0x70000fff\n").exits(0);
     let lines: Vec<&str> = run.out.lines().collect();
     assert_eq!(lines.len(), 4, "{}", run.out);
     assert!(lines.contains(&"0x70000fff,0x404fff,0x1000,lower,pte,4096,0x3e8000070000f53"), "{}", run.out);

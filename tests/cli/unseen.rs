@@ -144,7 +144,8 @@ fn arm64_of_every_granule() {
 fn arm64_of_52_bits() {
     let files = Files::new();
     // LPA2: bits 51:50 of an address are in 9:8, which say how memory is shared elsewhere.
-    let lpa2 = |root, va, pa: u64, word: u64| Map { root, va, pa, leaf: word & !0x300 | pa & ((1 << 50) - 1) | pa >> 50 << 8 };
+    let lpa2 =
+        |root, va, pa: u64, word: u64| Map { root, va, pa, leaf: word & !0x300 | pa & ((1 << 50) - 1) | pa >> 50 << 8 };
     let (user_pa, kernel_pa) = (0xc_0000_1234_0000, 0x4_8765_0000_0000);
     let swapper = 0x4180_0000;
     for (name, page_bytes, levels) in [
@@ -165,14 +166,20 @@ fn arm64_of_52_bits() {
         ("16k-52-on-47", 0x4000, 47, &[(36, 11), (25, 11), (14, 11)]),
     ] {
         let info = arm64_info("6.12.9", page_bytes, 52, 64 - va_bits, 52, swapper);
-        let maps = [map(0x4000, 0x12_3456 * page_bytes, 0x8_0000_0000, USER), map(swapper, u64::MAX << va_bits, 0x1_0000, OF_KERNEL)];
+        let maps = [
+            map(0x4000, 0x12_3456 * page_bytes, 0x8_0000_0000, USER),
+            map(swapper, u64::MAX << va_bits, 0x1_0000, OF_KERNEL),
+        ];
         arm64(name, page_bytes, info, levels, maps).check(&files);
     }
     // 64K: bits 51:48 of an address are in 15:12. Where only 48 bits are in use, the kernel's half of the root is its end.
     let high = |root, va, pa: u64, word| Map { root, va, pa, leaf: word | pa & ((1 << 48) - 1) | pa >> 48 << 12 };
     for (name, t1sz, root_bits, root) in [("64k-52", 12, 10, swapper), ("64k-52-on-48", 16, 6, swapper + 0x1e00)] {
         let info = arm64_info("5.14.0-503.el9.aarch64+64k", 0x1_0000, 52, t1sz, 52, swapper);
-        let maps = [high(0x4000, 0x1_2345_0000, 0xf_8765_0000_0000, USER), high(root, u64::MAX << (64 - t1sz), 0x8_0000_0001_0000, OF_KERNEL)];
+        let maps = [
+            high(0x4000, 0x1_2345_0000, 0xf_8765_0000_0000, USER),
+            high(root, u64::MAX << (64 - t1sz), 0x8_0000_0001_0000, OF_KERNEL),
+        ];
         arm64(name, 0x1_0000, info, &[(42, root_bits), (29, 13), (16, 13)], maps).check(&files);
     }
 }
@@ -187,7 +194,11 @@ fn x86_64_of_four_and_five_levels() {
         ("four", "6.8.0-45-generic", 0, "init_top_pgt"),
         ("old", "4.9.0-19-amd64", 0, "init_level4_pgt"),
     ] {
-        let told = if name == "old" { String::new() } else { format!("NUMBER(pgtable_l5_enabled)={five}\nNUMBER(sme_mask)=0\n") };
+        let told = if name == "old" {
+            String::new()
+        } else {
+            format!("NUMBER(pgtable_l5_enabled)={five}\nNUMBER(sme_mask)=0\n")
+        };
         let info = format!(
             "OSRELEASE={release}\nPAGESIZE=4096\nSYMBOL({symbol})=ffffffff83010000\nNUMBER(phys_base)=-16777216\n{told}KERNELOFFSET=1000000\n"
         );
@@ -245,7 +256,12 @@ fn ppc64_of_either_mmu_page_size_and_byte_order() {
             table,
             maps: [
                 Map { root: 0x3_0000, va: 0x12_3456_0000, pa: 0x7_6543_0000, leaf: leaf(0x7_6543_0000, true) },
-                Map { root: 0x180_0000, va: 0xc000_0000_0000_0000 + page_bytes, pa: page_bytes, leaf: leaf(page_bytes, false) },
+                Map {
+                    root: 0x180_0000,
+                    va: 0xc000_0000_0000_0000 + page_bytes,
+                    pa: page_bytes,
+                    leaf: leaf(page_bytes, false),
+                },
             ],
         }
         .check(&files);
@@ -270,7 +286,8 @@ fn the_trampoline_of_kpti_is_named_as_such() {
         let image = files.write("kpti.elf", &core.build());
         let probe = ptwalk(&["probe", &image, "--json"]).exits(0).document();
         let wanted = if pages == 0 { vec![] } else { vec![json!(format!("{:#x}", swapper - 0x1000 * pages))] };
-        let named: Vec<_> = probe["no_roots"].as_array().expect("a list").iter().map(|root| root["pa"].clone()).collect();
+        let named: Vec<_> =
+            probe["no_roots"].as_array().expect("a list").iter().map(|root| root["pa"].clone()).collect();
         assert_eq!(named, wanted, "{pages} {reserved}: {probe:#}");
         assert_eq!(probe["roots"].as_array().map(Vec::len), Some(1), "a trampoline is nobody's root");
         if pages > 0 {
@@ -298,7 +315,8 @@ fn notes_that_say_nothing_of_tables_are_passed_over() {
 #[test]
 fn compressed_dumps_are_refused_with_a_hint() {
     let files = Files::new();
-    for (magic, hint) in [(&b"KDUMP   \x06\0\0\0"[..], "makedumpfile -E"), (b"makedumpfile\0\0\0\0", "makedumpfile -R")] {
+    for (magic, hint) in [(&b"KDUMP   \x06\0\0\0"[..], "makedumpfile -E"), (b"makedumpfile\0\0\0\0", "makedumpfile -R")]
+    {
         let image = files.write("dump", &[magic, &[0; 4096]].concat());
         for command in ["probe", "audit", "info"] {
             ptwalk(&[command, &image]).exits(3).says(&[hint]);

@@ -9,7 +9,7 @@ use ptwalk_abi::{Half, Level, MmuPerms, Pfn, PhysAddr, VaRange};
 
 use super::aliases::{Access, EXTENTS_PER_PART_MAX, Window};
 use super::cont::{BrokenRun, RunEntries, Runs};
-use crate::walk::{Event, MapSink, Mapping, Passed, Problem, ProblemKind, WalkError};
+use crate::walk::{Event, Incomplete, MapSink, Mapping, Passed, WalkError};
 
 /// Findings of one part of a walk: some 6 MiB.
 pub const FINDINGS_PER_PART_MAX: usize = 1 << 16;
@@ -120,8 +120,8 @@ pub struct Auditing {
     pub tables: u64,
     /// See [`Auditing::tables`].
     pub leaves: u64,
-    /// The first thing that kept a part of the range from being seen, and how many there were.
-    pub incomplete: Option<(Problem, u64)>,
+    /// What was not seen.
+    pub incomplete: Incomplete,
     scope: Scope,
     runs: Option<Runs>,
 }
@@ -135,7 +135,7 @@ impl Auditing {
             window: Window::new(scope.page_shift, scope.from, EXTENTS_PER_PART_MAX),
             tables: 0,
             leaves: 0,
-            incomplete: None,
+            incomplete: Incomplete::default(),
             runs: scope.is_first().then(|| Runs::new(scope.run_entries, scope.range)),
             scope,
         }
@@ -180,11 +180,8 @@ impl MapSink for Auditing {
                 self.mapping(mapping);
             }
             Event::Table { .. } => self.tables += 1,
-            // A bad entry maps nothing, so nothing is missed.
-            Event::Problem(problem) if problem.kind != ProblemKind::Bad => {
-                self.incomplete.get_or_insert((*problem, 0)).1 += 1;
-            }
-            Event::Problem(_) | Event::Hole { .. } | Event::NotPresent { .. } => {}
+            Event::Problem(problem) => self.incomplete.add(problem),
+            Event::Hole { .. } | Event::NotPresent { .. } => {}
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use ptwalk::audit::aliases::EXTENTS_MAX;
 use ptwalk::audit::epoch::{self, Doubt};
 use ptwalk::audit::{Alias, Auditing, Finding, RunEntries, Scope, Window};
 use ptwalk::engine::{Engine, Prepared, Queries, Wanted};
-use ptwalk::walk::{Problem, Root, walk_split};
+use ptwalk::walk::{Incomplete, Root, walk_split};
 use ptwalk_abi::{Half, Helper, Pfn, VaRange};
 
 use super::args::AuditArgs;
@@ -35,7 +35,7 @@ pub struct Summary {
     pub leaves: u64,
     /// Walks that it took.
     pub walks: u64,
-    pub incomplete: Option<(Problem, u64)>,
+    pub incomplete: Incomplete,
 }
 
 impl Summary {
@@ -46,7 +46,7 @@ impl Summary {
 
 pub fn run(args: &AuditArgs) -> Result<Answer> {
     let session = Session::open(&args.image, &args.tables, &args.output)?;
-    let ranges = session.ranges(&args.range)?;
+    let ranges = session.ranges(&args.area.range)?;
     let prepared = session.prepare(Queries::walk(&session.geometry, &Wanted { absent: false, ..Wanted::ALL }))?;
     if !prepared.start()?.has(Helper::pte_mmu_perms) {
         let text = "the plugin has no pte_mmu_perms, so that nobody knows what the MMU permits";
@@ -69,10 +69,7 @@ pub fn run(args: &AuditArgs) -> Result<Answer> {
     let closed = printer.close(&summary, stopped);
     audited?;
     closed?;
-    if let Some((problem, count)) = &summary.incomplete {
-        let more = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
-        notice(&args.output, &format!("incomplete: {}{more}", super::dump::describe(problem)));
-    }
+    super::dump::tell_incomplete(&args.output, &summary.incomplete);
     Ok(Answer::new(summary.found() == 0))
 }
 
@@ -136,17 +133,14 @@ fn walk<W: Write>(
     let part = || Auditing::new(scope);
     let bar = progress(&args.output, "auditing");
     let mut held: Option<Finding> = None;
-    walk_split(prepared, &session.tables(root), range, args.threads.count(), &part, &mut |mut part| {
+    walk_split(prepared, &session.tables(root), range, args.area.threads.count(), &part, &mut |mut part| {
         part.finish();
         bar.inc(part.tables);
         if from == Pfn(0) {
             summary.tables += part.tables;
             summary.leaves += part.leaves;
             summary.unlisted += part.unlisted;
-            summary.incomplete = match (summary.incomplete, part.incomplete) {
-                (Some((first, count)), Some((_, more))) => Some((first, count + more)),
-                (first, later) => first.or(later),
-            };
+            summary.incomplete.merge(part.incomplete);
         }
         for finding in part.findings {
             if !held.as_mut().is_some_and(|held| held.extend(&finding))

@@ -7,11 +7,13 @@ use std::io::Write;
 use anyhow::Result;
 use ptwalk::engine::{Prepared, Queries, Wanted};
 use ptwalk::walk::merge::{Merge, Merged, Merger};
-use ptwalk::walk::{Event, Leaves, MapSink, Mapping, Passed, Problem, ProblemKind, Root, WalkError, walk_split};
+use ptwalk::walk::{
+    Event, Incomplete, Leaves, MapSink, Mapping, Passed, Problem, ProblemKind, Root, WalkError, walk_split,
+};
 use ptwalk_abi::VaRange;
 use serde_json::{Value, json};
 
-use super::args::{DumpArgs, Format};
+use super::args::{DumpArgs, Format, OutputArgs};
 use super::exit::{Answer, reason};
 use super::output::{Layout, ListDocument, hex, hex_end, notice, progress, size, stdout};
 use super::records;
@@ -24,8 +26,7 @@ struct Summary {
     tables: u64,
     pages: u64,
     bytes: u128,
-    /// The first thing that kept a part of the range from being seen, and how many there were.
-    incomplete: Option<(Problem, u64)>,
+    incomplete: Incomplete,
     /// Why the walk ended early, if it did.
     stopped: Option<&'static str>,
 }
@@ -47,10 +48,7 @@ pub fn run(args: &DumpArgs) -> Result<Answer> {
     let closed = printer.close(&summary);
     walked?;
     closed?;
-    if let Some((problem, count)) = &summary.incomplete {
-        let more = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
-        notice(&output, &format!("incomplete: {}{more}", describe(problem)));
-    }
+    tell_incomplete(&output, &summary.incomplete);
     Ok(Answer::Yes)
 }
 
@@ -141,7 +139,7 @@ impl MapSink for Part {
             }
             Event::Table { .. } => self.summary.tables += 1,
             Event::Problem(problem) => {
-                self.summary.problem(problem);
+                self.summary.incomplete.add(problem);
                 match self.rule {
                     Merge::None => self.form.problem(&mut self.records, problem),
                     _ => self.items.push(Item::Problem(*problem)),
@@ -171,21 +169,7 @@ impl Summary {
         self.tables += part.tables;
         self.pages += part.pages;
         self.bytes += part.bytes;
-        self.incomplete = match (self.incomplete, part.incomplete) {
-            (Some((first, count)), Some((_, more))) => Some((first, count + more)),
-            (first, later) => first.or(later),
-        };
-    }
-
-    /// A bad entry maps nothing, so nothing is missed; all other problems leave a part unseen.
-    fn problem(&mut self, problem: &Problem) {
-        if problem.kind == ProblemKind::Bad {
-            return;
-        }
-        match &mut self.incomplete {
-            Some((_, count)) => *count += 1,
-            None => self.incomplete = Some((*problem, 1)),
-        }
+        self.incomplete.merge(part.incomplete);
     }
 
     fn json(&self) -> Value {
@@ -203,7 +187,15 @@ impl Summary {
     }
 
     fn reason(&self) -> Option<&'static str> {
-        self.stopped.or(self.incomplete.map(|(problem, _)| problem.kind.reason()))
+        self.stopped.or(self.incomplete.reason())
+    }
+}
+
+/// Says on stderr what a walk could not see.
+pub fn tell_incomplete(output: &OutputArgs, incomplete: &Incomplete) {
+    if let Some((problem, count)) = incomplete.first() {
+        let more = if count > 1 { format!(", and {} more", count - 1) } else { String::new() };
+        notice(output, &format!("incomplete: {}{more}", describe(&problem)));
     }
 }
 

@@ -3,9 +3,8 @@
 //! In: mappings. Out: bytes appended to a buffer. Guaranteed: the same numbers and names as everywhere else in the
 //! interface. Not handled: documents around the records.
 
-use ptwalk::walk::Mapping;
-use ptwalk::walk::map::Effective;
 use ptwalk::walk::merge::Merged;
+use ptwalk::walk::{Effective, Mapping};
 
 use super::output::size;
 

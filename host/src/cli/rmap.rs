@@ -5,13 +5,13 @@ use std::io::Write;
 use anyhow::Result;
 use ptwalk::engine::{Queries, Wanted as Asked};
 use ptwalk::walk::rmap::{Finding, Wanted};
-use ptwalk::walk::{Mapping, Problem, Root, walk_split};
+use ptwalk::walk::{Incomplete, Mapping, Root, walk_split};
 use ptwalk_abi::{PhysAddr, VirtAddr};
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, RmapArgs, parse_pa};
 use super::exit::{Answer, Fault, reason};
-use super::output::{Layout, ListDocument, hex, notice, progress, size, stdout};
+use super::output::{Layout, ListDocument, hex, progress, size, stdout};
 use super::session::{Session, items};
 
 /// Addresses in one call: 256 MiB of them.
@@ -21,7 +21,7 @@ const ADDRESSES_MAX: usize = 1 << 24;
 struct Outcome {
     /// How often each address is mapped.
     counts: Vec<u64>,
-    incomplete: Option<(Problem, u64)>,
+    incomplete: Incomplete,
 }
 
 pub fn run(args: &RmapArgs) -> Result<Answer> {
@@ -34,7 +34,7 @@ pub fn run(args: &RmapArgs) -> Result<Answer> {
     }
     let session = Session::open(&args.image, &args.tables, &args.output)?;
     let wanted = Wanted::new(addresses, session.geometry.page_shift());
-    let mut outcome = Outcome { counts: vec![0; wanted.addresses().len()], incomplete: None };
+    let mut outcome = Outcome { counts: vec![0; wanted.addresses().len()], incomplete: Incomplete::default() };
     let mut printer = Printer::open(stdout(), args.output.format())?;
     let walked = walk(&session, args, &wanted, &mut printer, &mut outcome);
     let stopped = walked.as_ref().err().map(reason);
@@ -42,10 +42,7 @@ pub fn run(args: &RmapArgs) -> Result<Answer> {
     let closed = printer.close(&wanted, &outcome, stopped);
     walked?;
     closed?;
-    if let Some((problem, count)) = &outcome.incomplete {
-        let more = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
-        notice(&args.output, &format!("incomplete: {}{more}", super::dump::describe(problem)));
-    }
+    super::dump::tell_incomplete(&args.output, &outcome.incomplete);
     Ok(Answer::new(outcome.counts.iter().all(|count| *count > 0)))
 }
 
@@ -57,16 +54,13 @@ fn walk<W: Write>(
     outcome: &mut Outcome,
 ) -> Result<()> {
     let bar = progress(&args.output, "walking");
-    for (root, range) in session.ranges(&args.range)? {
+    for (root, range) in session.ranges(&args.area.range)? {
         let asked = Asked { half: root.half, absent: false, ..Asked::ALL };
         let prepared = session.prepare(Queries::walk(&session.geometry, &asked))?;
         let part = || Finding::new(wanted);
-        walk_split(&prepared, &session.tables(root), range, args.threads.count(), &part, &mut |part| {
+        walk_split(&prepared, &session.tables(root), range, args.area.threads.count(), &part, &mut |part| {
             bar.inc(part.tables);
-            outcome.incomplete = match (outcome.incomplete, part.incomplete) {
-                (Some((first, count)), Some((_, more))) => Some((first, count + more)),
-                (first, later) => first.or(later),
-            };
+            outcome.incomplete.merge(part.incomplete);
             for mapping in &part.mappings {
                 for i in wanted.mapped_by(mapping) {
                     outcome.counts[i] += 1;
@@ -129,7 +123,7 @@ impl<W: Write> Printer<W> {
     }
 
     fn close(self, wanted: &Wanted, outcome: &Outcome, stopped: Option<&str>) -> std::io::Result<()> {
-        let reason = stopped.or(outcome.incomplete.map(|(problem, _)| problem.kind.reason()));
+        let reason = stopped.or(outcome.incomplete.reason());
         let counted = || wanted.addresses().iter().zip(&outcome.counts);
         match self {
             Printer::Text(mut out) => {

@@ -77,7 +77,8 @@ impl Probe {
         let below = |pages: u64| PhysAddr(swapper.0.wrapping_sub(pages * page_bytes));
         let reserved = entries(image, below(1), page_bytes);
         let pages = if reserved.as_ref().is_some_and(Vec::is_empty) { 2 } else { 1 };
-        let Some([(index, word)]) = entries(image, below(pages), page_bytes).as_deref().and_then(<[_]>::as_array).copied()
+        let Some([(index, word)]) =
+            entries(image, below(pages), page_bytes).as_deref().and_then(<[_]>::as_array).copied()
         else {
             return;
         };

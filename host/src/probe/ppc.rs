@@ -48,7 +48,11 @@ impl Probe {
             (None, Some((radix, word))) => {
                 let evidence = format!(
                     "swapper_pg_dir holds {word:#018x}: {}",
-                    if radix { "bits 4:0 are the size of the next table" } else { "no size of a next table in bits 4:0" }
+                    if radix {
+                        "bits 4:0 are the size of the next table"
+                    } else {
+                        "no size of a next table in bits 4:0"
+                    }
                 );
                 self.find(Extern::PPC_RADIX_MMU, radix.into(), evidence);
             }

@@ -12,194 +12,15 @@
 //! tables that it could hold.
 
 use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, Slot, VaRange};
-use serde::Serialize;
 
 use super::descent::{Batch, Directory, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
+use super::event::{Attrs, Effective, Event, Mapping, Problem, ProblemKind};
 use crate::engine::query::Layout;
 use crate::engine::{Condition, Engine, Facts};
 
 /// Times that every table an image could hold may be visited in one walk. Tables are shared in earnest (the KASAN
 /// shadow, hugetlb's shared pmd tables), but a few hundred crafted ones could expand to 2^36 visits.
 pub const VISITS_PER_FRAME: u64 = 16;
-
-/// Attributes of an entry, as the plugin's helpers tell them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Attrs {
-    /// `pXd_write`.
-    pub write: bool,
-    /// User mode may do something with it, by the entry alone.
-    pub user: bool,
-    /// The half's own mode may execute it, by the entry alone.
-    pub exec: bool,
-    /// `pXd_young`.
-    pub young: bool,
-    /// `pXd_dirty`.
-    pub dirty: bool,
-    /// `pXd_special`.
-    pub special: bool,
-    /// `pXd_devmap`.
-    pub devmap: bool,
-    /// `pXd_protnone`.
-    pub protnone: bool,
-    /// `pXd_cont`.
-    pub cont: bool,
-}
-
-impl Attrs {
-    /// The attributes with their names, in the order of the JSON interface.
-    pub fn named(self) -> [(&'static str, bool); 9] {
-        let Attrs { write, user, exec, young, dirty, special, devmap, protnone, cont } = self;
-        let set = [write, user, exec, young, dirty, special, devmap, protnone, cont];
-        std::array::from_fn(|i| (Attrs::NAMES[i], set[i]))
-    }
-
-    fn new(facts: Facts, upper_half: bool) -> Attrs {
-        let [write, user, exec, young, dirty, special, devmap, protnone, cont] =
-            Attrs::FACTS.map(|of_half| facts.any(of_half[usize::from(upper_half)]));
-        Attrs { write, user, exec, young, dirty, special, devmap, protnone, cont }
-    }
-
-    /// The facts of which any gives each attribute, in the order of [`Attrs::named`]: in the lower half, in the upper.
-    const FACTS: [[Facts; 2]; 9] = [
-        [Facts::WRITE; 2],
-        [Facts::of_perms(MmuPerms::USER_READ | MmuPerms::USER_WRITE | MmuPerms::USER_EXEC); 2],
-        [Facts::of_perms(MmuPerms::USER_EXEC), Facts::of_perms(MmuPerms::KERNEL_EXEC)],
-        [Facts::YOUNG; 2],
-        [Facts::DIRTY; 2],
-        [Facts::SPECIAL; 2],
-        [Facts::DEVMAP; 2],
-        [Facts::PROTNONE; 2],
-        [Facts::CONT; 2],
-    ];
-
-    /// The names of the attributes, in the order of the JSON interface.
-    pub const NAMES: [&str; 9] = ["write", "user", "exec", "young", "dirty", "special", "devmap", "protnone", "cont"];
-}
-
-/// What the MMU permits through all levels, as seen from the half's own mode: user mode in the lower half, the kernel in
-/// the upper one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Effective {
-    /// Loads.
-    pub read: bool,
-    /// Stores.
-    pub write: bool,
-    /// Instruction fetches.
-    pub exec: bool,
-    /// User mode may do something.
-    pub user: bool,
-}
-
-impl Effective {
-    fn new(perms: MmuPerms, upper_half: bool) -> Effective {
-        let (read, write, exec) = if upper_half {
-            (MmuPerms::KERNEL_READ, MmuPerms::KERNEL_WRITE, MmuPerms::KERNEL_EXEC)
-        } else {
-            (MmuPerms::USER_READ, MmuPerms::USER_WRITE, MmuPerms::USER_EXEC)
-        };
-        Effective { read: perms.has(read), write: perms.has(write), exec: perms.has(exec), user: perms.user() }
-    }
-}
-
-/// A leaf: an entry that maps memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mapping {
-    /// The part of the range asked for that the leaf maps.
-    pub range: VaRange,
-    /// Frame of the first byte of `range`.
-    pub pa: PhysAddr,
-    /// The leaf's level.
-    pub level: Level,
-    /// Bytes that the whole leaf maps.
-    pub leaf_bytes: u64,
-    /// Where the entry is and what it holds.
-    pub at: Passed,
-    /// Its attributes.
-    pub attrs: Attrs,
-    /// What the MMU permits, or `None` where the plugin has no `pXd_mmu_perms`.
-    pub effective: Option<Effective>,
-    /// The same for both modes; nothing where it is not known.
-    pub perms: MmuPerms,
-}
-
-impl Mapping {
-    /// Frame number of the first byte of the range.
-    pub fn pfn(&self, page_shift: u32) -> Pfn {
-        self.pa.pfn(page_shift)
-    }
-}
-
-/// Something that keeps the walk from going on below an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What it is.
-    pub kind: ProblemKind,
-    /// The addresses that stay untranslated because of it.
-    pub range: VaRange,
-    /// The entry: the one that is bad or leads to the table, or the first missing one (whose `raw` is 0).
-    pub at: Passed,
-}
-
-/// What keeps a walk from going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// `pXd_bad`: present, but neither a leaf nor a table; and the MMU would not use it.
-    Bad,
-    /// The entry is in a part of its table that the image does not hold.
-    OutsideImage,
-    /// The entry leads to a table that is already on its own trail.
-    Cycle,
-    /// Shared tables expand beyond [`VISITS_PER_FRAME`] visits of every table that the image could hold.
-    Budget,
-}
-
-impl ProblemKind {
-    /// The reason as the JSON interface names it.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            ProblemKind::Bad => "bad",
-            ProblemKind::OutsideImage => "outside_image",
-            ProblemKind::Cycle => "cycle",
-            ProblemKind::Budget => "shared_tables",
-        }
-    }
-}
-
-/// What a walk met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A leaf.
-    Mapping(Mapping),
-    /// An entry that is neither empty nor present: swapped out, migrating, poisoned.
-    NotPresent {
-        /// The addresses it stands for.
-        range: VaRange,
-        /// The entry.
-        at: Passed,
-    },
-    /// Empty entries that follow one another in a table.
-    Hole {
-        /// The addresses they stand for.
-        range: VaRange,
-        /// The first of them.
-        at: Passed,
-        /// How many.
-        entries: u32,
-    },
-    /// A table is entered through this entry.
-    Table {
-        /// The entry.
-        at: Passed,
-        /// The table.
-        table: PhysAddr,
-        /// The table's level, by the name under which it is shown; that of ptes for a directory of huge pages.
-        below: Level,
-        /// Bytes that its entries take.
-        bytes: u64,
-    },
-    /// The walk cannot go on below an entry; it goes on beside it.
-    Problem(Problem),
-}
 
 /// What every leaf of a walk has in common.
 #[derive(Clone, Copy, Debug)]
@@ -462,7 +283,11 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             pruned: vec![None; filters.len()],
             filters,
             absent: queries.absent,
-            detailed: queries.levels.iter().map(|query| query.shows(queries.shown, |helper| engine.has(helper))).collect(),
+            detailed: queries
+                .levels
+                .iter()
+                .map(|query| query.shows(queries.shown, |helper| engine.has(helper)))
+                .collect(),
             fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
             split: None,
             budget,

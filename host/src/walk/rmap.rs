@@ -8,7 +8,8 @@
 use ptwalk_abi::PhysAddr;
 
 use super::descent::{Passed, WalkError};
-use super::map::{Event, Leaves, MapSink, Mapping, Problem, ProblemKind};
+use super::event::{Event, Incomplete, Mapping};
+use super::map::{Leaves, MapSink};
 
 /// Words of the table in which a frame number is looked up first.
 const SIEVE_WORDS: usize = 1 << 10;
@@ -75,15 +76,15 @@ pub struct Finding<'w> {
     pub mappings: Vec<Mapping>,
     /// Tables met.
     pub tables: u64,
-    /// The first thing that kept a part of the range from being seen, and how many there were.
-    pub incomplete: Option<(Problem, u64)>,
+    /// What was not seen.
+    pub incomplete: Incomplete,
     wanted: &'w Wanted,
 }
 
 impl<'w> Finding<'w> {
     /// Nothing found yet.
     pub fn new(wanted: &'w Wanted) -> Finding<'w> {
-        Finding { mappings: Vec::new(), tables: 0, incomplete: None, wanted }
+        Finding { mappings: Vec::new(), tables: 0, incomplete: Incomplete::default(), wanted }
     }
 
     fn mapping(&mut self, mapping: Mapping) {
@@ -98,11 +99,8 @@ impl MapSink for Finding<'_> {
         match event {
             Event::Mapping(mapping) => self.mapping(*mapping),
             Event::Table { .. } => self.tables += 1,
-            // A bad entry maps nothing, so nothing is missed.
-            Event::Problem(problem) if problem.kind != ProblemKind::Bad => {
-                self.incomplete.get_or_insert((*problem, 0)).1 += 1;
-            }
-            Event::Problem(_) | Event::Hole { .. } | Event::NotPresent { .. } => {}
+            Event::Problem(problem) => self.incomplete.add(problem),
+            Event::Hole { .. } | Event::NotPresent { .. } => {}
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ptwalk_abi::{Geometry, VaRange};
 
 use super::descent::{Passed, Subtree, TableSet, WalkError, descend};
-use super::map::{Event, MapSink, MapVisitor, Problem, ProblemKind, visits_max};
+use super::event::{Event, Problem, ProblemKind};
+use super::map::{MapSink, MapVisitor, visits_max};
 use crate::engine::{EngineError, Prepared, Started};
 
 /// Pages that a part spans, about: 1 GiB with 4K pages, whose 512 tables are a few hundred microseconds of work.

@@ -1,9 +1,9 @@
 //! Arguments of `ptwalk audit`.
 
 use clap::Args;
-use ptwalk_abi::VaRange;
 
-use super::{ImageArgs, OutputArgs, TableArgs, ThreadArgs, parse_range};
+use super::rmap::AreaArgs;
+use super::{ImageArgs, OutputArgs, TableArgs};
 
 pub const HELP: &str = "\
 What is found, by what the MMU permits through all levels:
@@ -25,11 +25,8 @@ Exit code 1 means that something was found.";
 pub struct AuditArgs {
     #[command(flatten)]
     pub image: ImageArgs,
-    /// Addresses to look at, half-open; repeatable [default: everything the roots translate]
-    #[arg(long, value_name = "A-B|A+N", value_parser = parse_range)]
-    pub range: Vec<VaRange>,
     #[command(flatten)]
-    pub threads: ThreadArgs,
+    pub area: AreaArgs,
     #[command(flatten)]
     pub tables: TableArgs,
     #[command(flatten)]

@@ -13,6 +13,16 @@ All addresses are looked for in one walk, under every root; what is found is pri
 
 Exit code 1 means that one of them is not mapped.";
 
+/// What of the address space is walked, and how.
+#[derive(Clone, Debug, Args)]
+pub struct AreaArgs {
+    /// Virtual addresses to look at, half-open; repeatable [default: everything the roots translate]
+    #[arg(long, value_name = "A-B|A+N", value_parser = parse_range)]
+    pub range: Vec<VaRange>,
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
+
 #[derive(Debug, Args)]
 pub struct RmapArgs {
     #[command(flatten)]
@@ -20,11 +30,8 @@ pub struct RmapArgs {
     /// Physical addresses; '-' reads them from stdin, one a line
     #[arg(required = true, value_name = "PA")]
     pub addresses: Vec<String>,
-    /// Virtual addresses to look at, half-open; repeatable [default: everything the roots translate]
-    #[arg(long, value_name = "A-B|A+N", value_parser = parse_range)]
-    pub range: Vec<VaRange>,
     #[command(flatten)]
-    pub threads: ThreadArgs,
+    pub area: AreaArgs,
     #[command(flatten)]
     pub tables: TableArgs,
     #[command(flatten)]

@@ -165,7 +165,7 @@ impl<W: Write> Printer<W> {
     }
 
     pub fn close(self, summary: &Summary, stopped: Option<&str>) -> std::io::Result<()> {
-        let reason = stopped.or(summary.incomplete.map(|(problem, _)| problem.kind.reason()));
+        let reason = stopped.or(summary.incomplete.reason());
         match self.out {
             Out::Text(mut out) => {
                 let counts: Vec<String> =
