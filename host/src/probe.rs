@@ -101,7 +101,8 @@ impl Probe {
             Some(("x86", _)) => probe.x86(image),
             _ if image.vmcoreinfo().is_some() => {}
             Some(("ppc", _)) => {
-                probe.unknown("page size, 4K assumed (no VMCOREINFO note)", "--config PAGE_SHIFT=16");
+                let what = "page size, 4K assumed (no VMCOREINFO note); a radix root that is named tells";
+                probe.unknown(what, "--root PA or --config PAGE_SHIFT=16");
                 probe.ppc_mmu_unknown("no VMCOREINFO note");
             }
             _ => {
@@ -113,6 +114,13 @@ impl Probe {
         }
         probe.unknown("root tables of user address spaces that no CPU was running", "--root PA");
         probe
+    }
+
+    /// Adds what a root that somebody names tells of itself, where the image told nothing.
+    pub fn learn_from(&mut self, image: &Image, root: PhysAddr) {
+        if let Some(("ppc", _)) = self.arch {
+            self.ppc_root(image, root);
+        }
     }
 
     /// What a table image says, whose header leaves nothing to be found out.

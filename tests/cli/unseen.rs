@@ -268,6 +268,36 @@ fn ppc64_of_either_mmu_page_size_and_byte_order() {
     }
 }
 
+/// QEMU has no way to put VMCOREINFO into the dump of a pseries machine. A root that is named tells what is missing.
+#[test]
+fn ppc64_radix_without_a_word_is_walked_from_its_root_alone() {
+    let files = Files::new();
+    for (name, page_bytes, size, pte_shift) in [("4k", 0x1000, 9, 12), ("64k", 0x1_0000, 5, 16)] {
+        let mut memory = Memory::default();
+        let table = |pa: u64, size: u64| 1 << 63 | pa | size;
+        (0..16).for_each(|page| memory.store(0x3_0000 + page * 0x1000, 0));
+        for (pa, word) in [
+            (0x3_0000 + 5 * 8, table(0x10_0000, 9)),
+            (0x10_0000, 0xc000_0000_0000_0186), // a page of 1G before the first table
+            (0x10_0008, table(0x11_0000, 9)),
+            (0x11_0018, table(0x12_0100, size)),
+            (0x12_0100 + 2 * 8, 0xc000_0000_7654_0186),
+        ] {
+            memory.store(pa, word);
+        }
+        let core = memory.load_into(CoreBuilder::new(ByteOrder::Little, PPC64), ByteOrder::Big, page_bytes);
+        let image = files.write(&format!("{name}.elf"), &core.build());
+        let va = format!("{:#x}", 5 << 39 | 1 << 30 | 3 << 21 | 2 << pte_shift | 0x21_u64);
+        let run = ptwalk(&["walk", &image, &va, "--root", "0x30000", "--json"]).exits(0);
+        let walk = &run.document()["walks"][0];
+        assert_eq!((&walk["pa"], &walk["size"]), (&json!("0x76540021"), &json!(page_bytes)), "{name}");
+        // What is said on the command line has the last word.
+        let other = if pte_shift == 12 { "PAGE_SHIFT=16" } else { "PAGE_SHIFT=12" };
+        ptwalk(&["walk", &image, &va, "--root", "0x30000", "--config", other]).exits(1);
+        assert!(ptwalk(&["probe", &image]).exits(1).out.contains("a radix root that is named tells"));
+    }
+}
+
 /// With KPTI, TTBR1 in user mode points to a root that maps the vectors alone, below `swapper_pg_dir`.
 #[test]
 fn the_trampoline_of_kpti_is_named_as_such() {

@@ -38,7 +38,8 @@ pub struct Session {
 impl Session {
     /// Puts a session together for an image that is open.
     pub fn new(image: Image, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
-        let probe = Probe::new(&image);
+        let mut probe = Probe::new(&image);
+        tables.root.iter().for_each(|root| probe.learn_from(&image, *root));
         let spec = plugin_spec(&probe, tables)?;
         let plugin = plugin::load(&spec)?;
         let config = tables.plugin.config.apply(probe.config());
