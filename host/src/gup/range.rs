@@ -182,7 +182,7 @@ impl<'a> GupWalk<'a> {
                 Some(directory) => Flow::Directory(directory),
                 None => self.stop_at(step, StopReason::HugepdSize),
             },
-            Taken::Table => Flow::Descend(PhysAddr(record.target), MmuPerms::ALL),
+            Taken::Table => Flow::Descend { table: PhysAddr(record.target), perms: MmuPerms::ALL, ahead: None },
         })
     }
 

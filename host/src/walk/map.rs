@@ -349,8 +349,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         self.sink.event(&Event::Mapping(mapping), batch.table.trail)
     }
 
-    /// What an entry that is present and no leaf leads to. That of the next one is found at once, so that its table is
-    /// on its way from memory while this one is visited.
+    /// What an entry that is present and no leaf leads to. That of the next one is found at once, so that its table can be
+    /// on its way from memory while this one is scanned.
     fn next<E: Engine + ?Sized>(
         &mut self,
         engine: &mut E,
@@ -372,16 +372,18 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             let following = batch.layout.index(*word);
             // An error is told when its entry is reached.
             if let Ok(ahead) = look(following) {
-                let bytes =
-                    self.tables.geometry.slots().get(batch.table.depth + 1).map_or(0, |slot| slot.table_bytes());
-                // The processor itself goes on to what follows in memory.
-                if ahead.table.0 != next.table.0.wrapping_add(bytes) {
-                    self.tables.image.prefetch(ahead.table, bytes);
-                }
                 self.ahead = Some((batch.table.entry_pa(following), ahead));
             }
         }
         Ok(next)
+    }
+
+    /// The table that will be visited after `table`, where it is worth asking for: the processor itself goes on to what
+    /// follows in memory.
+    fn ahead(&self, table: PhysAddr, table_bytes: u64) -> Option<PhysAddr> {
+        let (_, next) = self.ahead?;
+        let leads_on = next.facts.has(Facts::PRESENT) && !next.facts.has(Facts::MAPS);
+        (leads_on && next.table.0 != table.0.wrapping_add(table_bytes)).then_some(next.table)
     }
 
     /// An entry that is present and no leaf.
@@ -443,7 +445,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         self.budget -= 1;
         Ok(Some(match directory {
             Some(slot) => Flow::Directory(Directory { table, slot }),
-            None => Flow::Descend(table, perms),
+            None => Flow::Descend { table, perms, ahead: self.ahead(table, bytes) },
         }))
     }
 
