@@ -3,6 +3,8 @@
 //!
 //! The images are built here, word by word; what the program must say of them is written beside the words.
 
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/dump.rs"]
 mod dump;
 #[path = "cli/explain.rs"]

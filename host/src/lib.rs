@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod bench;
+pub mod compare;
 pub mod engine;
 pub mod errno;
 pub mod extract;

@@ -1,5 +1,7 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/diff.rs"]
+mod diff;
 #[path = "args/explain.rs"]
 mod explain;
 #[path = "args/extract.rs"]
@@ -20,6 +22,7 @@ use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
+pub use diff::DiffArgs;
 pub use explain::{Access, ExplainArgs};
 pub use extract::ExtractArgs;
 pub use generate::GenArgs;
@@ -73,6 +76,9 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// What changed between two images, or what two plugins read differently in one
+    #[command(after_help = diff::HELP)]
+    Diff(DiffArgs),
     /// Which check refuses an access, at which level: the MMU and GUP side by side
     #[command(after_help = explain::HELP)]
     Explain(ExplainArgs),

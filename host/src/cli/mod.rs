@@ -3,6 +3,8 @@
 mod args;
 mod bench;
 mod census;
+mod diff;
+mod differences;
 mod dump;
 mod exit;
 mod explain;
@@ -36,6 +38,7 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Zone(args) => zone::run(&args),
         Command::Bench(args) => bench::run(&args),

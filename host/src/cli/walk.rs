@@ -189,7 +189,7 @@ fn print_text(out: &mut impl Write, session: &Session, walk: &Translation) -> Re
         End::Mapped(mapping) => {
             let bytes = size(u128::from(mapping.leaf_bytes));
             let mut flags = Vec::new();
-            super::records::flags(&mut flags, mapping);
+            super::records::flags(&mut flags, mapping.attrs, mapping.effective);
             let flags = String::from_utf8_lossy(&flags);
             writeln!(out, "{} -> {}  {} {bytes} {flags}", walk.va, mapping.pa, mapping.level)?;
         }

@@ -20,7 +20,8 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, bytes: u64) {
+    /// Counts one more entry.
+    pub fn add(&mut self, bytes: u64) {
         self.add_all(1, bytes);
     }
 
@@ -31,6 +32,12 @@ impl Count {
 
     fn merge(&mut self, other: Count) {
         self.add_all(other.entries, other.bytes);
+    }
+
+    /// Both together.
+    pub fn plus(mut self, other: Count) -> Count {
+        self.merge(other);
+        self
     }
 }
 
