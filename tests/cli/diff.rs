@@ -184,7 +184,7 @@ fn a_plugin_for_two_kernels_reads_dirty_pages_as_device_memory_on_one() {
 fn two_plugins_read_one_image() {
     let files = Files::new();
     let user = files.user();
-    let wat = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/plugins/wat/arm64_4k.wat");
+    let wat = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/arm64/plugin.wat");
     let wat = wat.to_str().expect("UTF-8");
     let common = ["--root", ROOT, "--range", "0x400000-0x800000", "--kernel", "5.3"];
     let run = |plugins: [&str; 2]| {
@@ -193,7 +193,7 @@ fn two_plugins_read_one_image() {
         ptwalk(&args)
     };
     let same = run(["arm64", wat]).exits(0);
-    assert!(same.out.contains("arm64-4k-wat 0.1.0"), "{}", same.out);
+    assert!(same.out.contains("@NAME@ 0.1.0"), "{}", same.out);
     let text = std::fs::read_to_string(wat).expect("readable").replace("(i64.const 57)", "(i64.const 55)");
     let edited = files.write("edited.wat", text.as_bytes());
     let run = run([wat, &edited]).exits(1);

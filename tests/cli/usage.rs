@@ -188,7 +188,7 @@ fn the_examples_in_the_help_work() {
     let substitutes = [
         ("vmcore", files.kernel()),
         ("pmem.toml", files.pgmap()),
-        ("./mine.wat", format!("{}/../tests/plugins/wat/arm64_4k.wat", env!("CARGO_MANIFEST_DIR"))),
+        ("./mine.wat", format!("{}/templates/arm64/plugin.wat", env!("CARGO_MANIFEST_DIR"))),
         ("0x4e9de000", "0x10000".to_owned()),
     ];
     for verb in verbs {
