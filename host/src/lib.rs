@@ -2,8 +2,10 @@
 //!
 //! The modules follow the data: an [`image`] of physical memory and a plugin (validated by `ptwalk_verifier`) meet in
 //! an [`engine`], which answers what entries mean; [`walk`] descends the tables of the image with those answers, and
-//! [`gup`] models the kernel's `get_user_pages_fast` over the same descent.
+//! [`gup`] models the kernel's `get_user_pages_fast` over the same descent. Where plugins change while walks go on,
+//! [`admission`] makes them ready and a [`slot`] publishes them.
 
+pub mod admission;
 pub mod audit;
 pub mod bench;
 pub mod compare;
@@ -16,6 +18,7 @@ pub mod number;
 pub mod plugin;
 pub mod probe;
 pub mod sample;
+pub mod slot;
 pub mod synth;
 pub mod walk;
 pub mod zone;

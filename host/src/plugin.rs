@@ -101,6 +101,19 @@ pub fn describe(config: &Config) -> String {
     text
 }
 
+/// The host's laws, parsed once.
+///
+/// # Errors
+/// [`LoadError::Laws`], which a test of the laws excludes.
+pub fn host_laws() -> Result<&'static LawSet, LoadError> {
+    static LAWS: OnceLock<LawSet> = OnceLock::new();
+    if let Some(laws) = LAWS.get() {
+        return Ok(laws);
+    }
+    let laws = LawSet::host()?;
+    Ok(LAWS.get_or_init(|| laws))
+}
+
 /// Verifies a plugin for a configuration, by the host's laws. `spec` is what errors call it.
 ///
 /// # Errors
@@ -109,16 +122,7 @@ pub fn describe(config: &Config) -> String {
 /// # Cost
 /// Some ten milliseconds for arm64.
 pub fn admit(spec: &str, plugin: &Arc<ValidPlugin>, config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {
-    // The same laws every time: parsed once.
-    static LAWS: OnceLock<LawSet> = OnceLock::new();
-    let laws = match LAWS.get() {
-        Some(laws) => laws,
-        None => {
-            let laws = LawSet::host()?;
-            LAWS.get_or_init(|| laws)
-        }
-    };
-    match verify(plugin, config, laws) {
+    match verify(plugin, config, host_laws()?) {
         Outcome::Verified(verified) => Ok(verified),
         Outcome::Refused(report) => Err(LoadError::Refused { path: spec.to_owned(), config: describe(config), report }),
     }
@@ -141,25 +145,46 @@ pub fn load(spec: &str) -> Result<Arc<ValidPlugin>, LoadError> {
     validated.map(Arc::new).map_err(|rejection| LoadError::Rejected { path: spec.to_owned(), rejection })
 }
 
+/// The embedded plugin of a name.
+pub fn embedded(name: &str) -> Option<&'static Embedded> {
+    EMBEDDED.iter().find(|plugin| plugin.name == name)
+}
+
 /// The bytes of the module called `spec`, as [`load`] finds it, whatever they are.
 ///
 /// # Errors
 /// [`LoadError::Io`] and [`LoadError::Wat`].
 pub fn read(spec: &str) -> Result<Vec<u8>, LoadError> {
-    if let Some(embedded) = EMBEDDED.iter().find(|plugin| plugin.name == spec) {
+    if let Some(embedded) = embedded(spec) {
         return Ok(embedded.wasm.to_vec());
     }
     let path = Path::new(spec);
-    let is_text = path.extension().is_some_and(|extension| extension == "wat");
-    let limit = if is_text { TEXT_BYTES_MAX } else { SCAN_BYTES_MAX as u64 };
     let mut bytes = Vec::new();
     // One byte more than the limit, so that what is too large is refused as that and not as cut short.
-    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(file_bytes_max(path) + 1).read_to_end(&mut bytes));
     read.map_err(|cause| LoadError::Io { path: spec.to_owned(), cause })?;
-    if is_text {
-        bytes = assemble(path, &bytes).map_err(|cause| LoadError::Wat { path: spec.to_owned(), cause })?;
+    module(path, bytes)
+}
+
+/// Whether a file is read as text.
+fn is_text(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wat")
+}
+
+/// Bytes that a plugin's file may have.
+pub fn file_bytes_max(path: &Path) -> u64 {
+    if is_text(path) { TEXT_BYTES_MAX } else { SCAN_BYTES_MAX as u64 }
+}
+
+/// The module that a file holds: its bytes, or what its text stands for.
+///
+/// # Errors
+/// [`LoadError::Wat`].
+pub fn module(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+    if !is_text(path) {
+        return Ok(bytes);
     }
-    Ok(bytes)
+    assemble(path, &bytes).map_err(|cause| LoadError::Wat { path: path.display().to_string(), cause })
 }
 
 /// Assembles a text, with a line table so that reports name its lines. The table names the file and not its folder: one
