@@ -10,6 +10,8 @@ mod extract;
 mod generate;
 #[path = "args/gup.rs"]
 mod gup;
+#[path = "args/plugin.rs"]
+mod plugin;
 #[path = "args/zone.rs"]
 mod zone;
 
@@ -27,6 +29,7 @@ pub use explain::{Access, ExplainArgs};
 pub use extract::ExtractArgs;
 pub use generate::GenArgs;
 pub use gup::{GUP_PAGES_MAX, GupArgs};
+pub use plugin::{PluginBuildArgs, PluginListArgs, PluginNewArgs};
 pub use zone::ZoneArgs;
 
 const EXAMPLES: &str = "\
@@ -97,7 +100,7 @@ pub enum Command {
     /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
-    /// Plugins: run a helper, show what a plugin holds
+    /// Plugins: start, build and check one; run a helper, show what a plugin holds
     #[command(subcommand)]
     Plugin(PluginCommand),
 }
@@ -442,8 +445,15 @@ Examples:
     Helpers(ListArgs),
     /// The kconfig externs a plugin may import, with defaults
     Externs(ListArgs),
-    /// The plugins that are part of the program
-    List(ListArgs),
+    /// A new plugin: a folder that builds and is proved as it is
+    #[command(after_help = plugin::NEW_HELP)]
+    New(PluginNewArgs),
+    /// Make a module of a plugin's source, and prove it
+    #[command(after_help = plugin::BUILD_HELP)]
+    Build(PluginBuildArgs),
+    /// The plugins that are found by name, embedded and installed
+    #[command(after_help = plugin::LIST_HELP)]
+    List(PluginListArgs),
 }
 
 #[derive(Debug, Args)]

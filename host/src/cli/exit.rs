@@ -10,6 +10,7 @@ use ptwalk::engine::sandbox::BindError;
 use ptwalk::image::ImageError;
 use ptwalk::plugin::LoadError;
 use ptwalk::synth::SynthError;
+use ptwalk::toolchain::BuildError;
 use ptwalk::walk::WalkError;
 use thiserror::Error;
 
@@ -109,6 +110,13 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match load {
             LoadError::Io { .. } => 2,
             LoadError::Wat { .. } | LoadError::Rejected { .. } | LoadError::Refused { .. } | LoadError::Laws(_) => 4,
+        });
+    }
+    if let Some(build) = cause.downcast_ref::<BuildError>() {
+        return Some(match build {
+            // Source that is none is as good as a plugin that is none.
+            BuildError::Failed { .. } | BuildError::Wat(_) => 4,
+            _ => 2,
         });
     }
     if let Some(bind) = cause.downcast_ref::<BindError>() {

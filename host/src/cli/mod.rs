@@ -1,6 +1,7 @@
 //! Arguments, dispatch and exit codes.
 
 mod args;
+mod author;
 mod bench;
 mod census;
 mod diff;
@@ -15,6 +16,7 @@ mod info;
 mod output;
 mod pagemap;
 mod plugin;
+mod plugins;
 mod probe;
 mod records;
 mod session;
