@@ -23,4 +23,5 @@ pub mod slot;
 pub mod synth;
 pub mod toolchain;
 pub mod walk;
+pub mod watch;
 pub mod zone;
