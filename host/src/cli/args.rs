@@ -12,6 +12,10 @@ mod generate;
 mod gup;
 #[path = "args/plugin.rs"]
 mod plugin;
+#[path = "args/serve.rs"]
+mod serve;
+#[path = "args/watch.rs"]
+mod watch;
 #[path = "args/zone.rs"]
 mod zone;
 
@@ -19,7 +23,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ptwalk::number::{parse_bound, parse_u64};
+use ptwalk::number::parse_u64;
+use ptwalk::typed::{configure, parse_range, parse_setting, parse_version};
 use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
@@ -30,6 +35,8 @@ pub use extract::ExtractArgs;
 pub use generate::GenArgs;
 pub use gup::{GUP_PAGES_MAX, GupArgs};
 pub use plugin::{PluginBuildArgs, PluginListArgs, PluginNewArgs};
+pub use serve::ServeArgs;
+pub use watch::{WatchArgs, WatchFormat};
 pub use zone::ZoneArgs;
 
 const EXAMPLES: &str = "\
@@ -88,6 +95,9 @@ pub enum Command {
     /// Register a file of device ranges as a kernel would: alignment, conflicts, predicates
     #[command(after_help = zone::HELP)]
     Zone(ZoneArgs),
+    /// Answer walk, gup and dump over a socket, while plugins are swapped
+    #[command(after_help = serve::HELP)]
+    Serve(ServeArgs),
     /// The tables of an image alone, as a small table image that answers as the whole does
     #[command(after_help = extract::HELP)]
     Extract(ExtractArgs),
@@ -100,6 +110,9 @@ pub enum Command {
     /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
+    /// Prove a plugin again at each change of its file, walk again, and print what changed in the answer
+    #[command(after_help = watch::HELP)]
+    Watch(WatchArgs),
     /// Plugins: start, build and check one; run a helper, show what a plugin holds
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -191,10 +204,7 @@ impl ConfigArgs {
     /// `base` with what the command line says over it.
     pub fn apply(&self, base: Config) -> Config {
         let kernel = self.kernel.map(|version| (Extern::LINUX_VERSION_CODE, version.code()));
-        // PGTABLE_LEVELS follows PAGE_SHIFT and VA_BITS, so what is said of it must come after them.
-        let (levels, others): (Vec<_>, Vec<_>) =
-            self.config.iter().copied().chain(kernel).partition(|(key, _)| *key == Extern::PGTABLE_LEVELS);
-        others.into_iter().chain(levels).fold(base, |config, (key, value)| config.with(key, value))
+        configure(base, self.config.iter().copied().chain(kernel))
     }
 }
 
@@ -532,72 +542,4 @@ fn parse_half(text: &str) -> Result<Half, String> {
         "upper" => Ok(Half::Upper),
         _ => Err("expected lower or upper".to_owned()),
     }
-}
-
-/// A range as typed. Its end may be 2^64, which is how the output writes the end of the address space.
-fn parse_range(text: &str) -> Result<VaRange, String> {
-    const ADDRESS_SPACE: u128 = 1 << 64;
-    let start_of = |text: &str| parse_u64(text).map_err(|error| error.to_string());
-    let bound_of = |text: &str| parse_bound(text).map_err(|error| error.to_string());
-    let (start, end) = if let Some((start, len)) = text.split_once('+') {
-        let start = start_of(start)?;
-        (start, u128::from(start) + bound_of(len)?)
-    } else {
-        let (start, end) = text.split_once('-').ok_or("expected A-B or A+N")?;
-        (start_of(start)?, bound_of(end)?)
-    };
-    if end <= u128::from(start) {
-        return Err(format!("the range is empty: {end:#x} is not above {start:#x}"));
-    }
-    if end > ADDRESS_SPACE {
-        return Err(format!("the range ends at {end:#x}, beyond the last address of 64 bits"));
-    }
-    let last = u64::try_from(end - 1).map_err(|error| error.to_string())?;
-    Ok(VaRange { first: VirtAddr(start), last: VirtAddr(last) })
-}
-
-fn parse_version(text: &str) -> Result<KVersion, String> {
-    let malformed = || format!("`{text}` is not a kernel version (6.12 and 5.3.1 are)");
-    let parts: Vec<&str> = text.split('.').collect();
-    let digits = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-    if !(2..=3).contains(&parts.len()) || !parts.iter().all(digits) {
-        return Err(malformed());
-    }
-    let version = ptwalk::probe::parse_release(text).ok_or_else(malformed)?;
-    let range = Extern::LINUX_VERSION_CODE.range();
-    if !range.contains(&version.code()) {
-        let [first, last] = [*range.start(), *range.end()].map(KVersion::from_code);
-        return Err(format!("`{text}` is not a kernel version from {first} to {last}"));
-    }
-    Ok(version)
-}
-
-fn parse_setting(text: &str) -> Result<(Extern, i32), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
-    let name = name.trim().trim_start_matches("CONFIG_");
-    let Some(key) = Extern::by_name(name) else {
-        let nearest =
-            Extern::ALL.iter().max_by(|a, b| strsim::jaro(a.name(), name).total_cmp(&strsim::jaro(b.name(), name)));
-        let hint = nearest.map(|key| format!("; did you mean {key}?")).unwrap_or_default();
-        return Err(format!("there is no extern `{name}`{hint} (`ptwalk plugin externs` lists them)"));
-    };
-    let value = match value.trim() {
-        "y" => 1,
-        "n" => 0,
-        version if key == Extern::LINUX_VERSION_CODE && version.contains('.') => parse_version(version)?.code(),
-        number => {
-            let value = parse_u64(number).map_err(|error| error.to_string())?;
-            // Half of a register is 32 bits: its values from 0x80000000 up are written as such.
-            let wide = if matches!(key, Extern::POR_EL0 | Extern::AMR) {
-                u32::try_from(value).ok().map(u32::cast_signed)
-            } else {
-                None
-            };
-            wide.or_else(|| i32::try_from(value).ok()).ok_or_else(|| format!("{value} is too large for {key}"))?
-        }
-    };
-    if !key.range().contains(&value) {
-        return Err(format!("{key} must lie in {}..={}: {}", key.range().start(), key.range().end(), key.doc()));
-    }
-    Ok((key, value))
 }

@@ -11,7 +11,7 @@ use super::args::{DiffArgs, Format};
 use super::differences::{Described, Listing, Printer};
 use super::exit::{Answer, Fault, reason};
 use super::output::{notice, stdout};
-use super::session::Session;
+use super::session::{Session, with_flag};
 
 /// Records that a listing for people has.
 const TEXT_RECORDS: u64 = 100;
@@ -28,7 +28,7 @@ pub fn run(args: &DiffArgs) -> Result<Answer> {
     let prepared = [prepare(&sessions[0])?, prepare(&sessions[1])?];
     let sides = [0, 1].map(|side| {
         let tables = pairs.iter().map(|pair| sessions[side].tables(pair[side]));
-        Side { prepared: &prepared[side], walks: walks(tables, &ranges) }
+        Side { prepared: &prepared[side], walks: walks(tables, &ranges), stop: None }
     });
     if let Some(range) = ranges.iter().find(|range| sides.iter().all(|side| !touches(side, **range))) {
         let text =
@@ -75,7 +75,7 @@ fn roots(args: &DiffArgs, session: &Session, side: usize) -> Result<[Option<Root
     let mut found = [None; 2];
     for (half, found) in [Half::Lower, Half::Upper].into_iter().zip(&mut found) {
         if !args.names_roots() {
-            *found = session.root_of(half)?;
+            *found = session.space().root_of(half).map_err(with_flag)?;
             continue;
         }
         let given: Vec<Root> = session.roots.iter().copied().filter(|root| root.half == half).collect();

@@ -12,9 +12,9 @@ use ptwalk::walk::merge::Merge;
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, ImageArgs};
-use super::output::{Layout, ListDocument, csv_field, hex, hex_end, size};
-use super::records;
+use super::output::{Layout, ListDocument, csv_field, hex, size};
 use super::session::Session;
+use ptwalk::show::{hex_end, records};
 
 /// A side, for the reader.
 pub struct Described {

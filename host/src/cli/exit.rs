@@ -1,5 +1,5 @@
 //! Exit codes: 0 done, 1 done and the answer is negative, 2 usage, 3 image unreadable or ambiguous, 4 plugin refused,
-//! 5 plugin trapped or hit a limit.
+//! 5 plugin trapped or hit a limit, 130 interrupted.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -21,6 +21,8 @@ pub enum Answer {
     Yes,
     /// Done, and the answer is negative: not mapped, fewer pages than asked for.
     No,
+    /// A signal ended it.
+    Interrupted,
 }
 
 impl Answer {
@@ -52,6 +54,7 @@ pub fn code(result: anyhow::Result<Answer>) -> ExitCode {
     let error = match result {
         Ok(Answer::Yes) => return ExitCode::SUCCESS,
         Ok(Answer::No) => return ExitCode::from(1),
+        Ok(Answer::Interrupted) => return ExitCode::from(130),
         Err(error) => error,
     };
     if error.chain().any(is_closed_pipe) {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use ptwalk::engine::{Engine, Queries, Wanted};
 use ptwalk::gup::policy::Taken;
 use ptwalk::gup::{FollFlags, Gup, GupOutcome, StopReason, get_user_pages_fast};
-use ptwalk::walk::Passed;
+use ptwalk::walk::{End, Passed, Translation};
 use ptwalk::zone::file;
 use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use super::args::{Access, ExplainArgs, Format};
 use super::exit::Answer;
 use super::output::{document, hex, print_json, stdout};
 use super::session::Session;
-use super::walk::{End, Translation, translate};
+use super::walk::translate;
 
 /// One entry on the way, before both judges.
 struct Step {

@@ -18,10 +18,11 @@ mod pagemap;
 mod plugin;
 mod plugins;
 mod probe;
-mod records;
+mod serve;
 mod session;
 mod verify;
 mod walk;
+mod watch;
 mod zone;
 
 use std::process::ExitCode;
@@ -42,7 +43,9 @@ pub fn run() -> ExitCode {
         Command::Census(args) => census::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Zone(args) => zone::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Gen(args) => generate::run(&args),

@@ -15,6 +15,7 @@ mod tally;
 mod tests;
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::sync_channel;
 
 use ptwalk_abi::{Level, VaRange};
@@ -56,6 +57,8 @@ pub struct Side<'a> {
     pub prepared: &'a Prepared,
     /// Tables with a range each, ascending and apart.
     pub walks: Vec<(TableSet<'a>, VaRange)>,
+    /// Ends the walk early, as an interrupted output does, once it is true.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 /// A stretch of addresses of which the sides say different things.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::Side;
@@ -55,9 +56,14 @@ impl Incoming {
 
 /// Walks a side and sends what it says.
 pub fn send(side: &Side<'_>, threads: NonZeroUsize, to: &SyncSender<Message>) -> Result<(), WalkError> {
-    let tell = |message| match to.send(message) {
-        Ok(()) => Ok(()),
-        Err(_) => Err(WalkError::Output(io::ErrorKind::BrokenPipe.into())),
+    let tell = |message| {
+        if side.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(WalkError::Output(io::ErrorKind::Interrupted.into()));
+        }
+        match to.send(message) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(WalkError::Output(io::ErrorKind::BrokenPipe.into())),
+        }
     };
     for (tables, range) in &side.walks {
         let mut take = |part: Part| tell(Message::Part(part.0));

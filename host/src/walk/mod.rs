@@ -11,8 +11,10 @@ pub mod filter;
 pub mod map;
 pub mod merge;
 pub mod split;
+pub mod translate;
 
 pub use descent::{Batch, Flow, Passed, Progress, Root, Subtree, Table, TableSet, Visitor, WalkError, descend};
 pub use filter::Filter;
 pub use map::{Attrs, Event, Leaves, MapSink, Mapping, Problem, ProblemKind, walk_into, walk_map};
 pub use split::walk_split;
+pub use translate::{End, Space, TranslateError, Translation};

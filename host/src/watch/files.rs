@@ -89,8 +89,7 @@ impl Watched {
         let tell = move |_: notify::Result<notify::Event>| drop(to.try_send(Wake::Look));
         let watcher = notify::recommended_watcher(tell).ok();
         let (module, sources) = (module.to_owned(), sources.to_owned());
-        let mut watched =
-            Watched { module, sources, watcher, armed: BTreeMap::new(), wakes, state: State::new() };
+        let mut watched = Watched { module, sources, watcher, armed: BTreeMap::new(), wakes, state: State::new() };
         watched.state = watched.look();
         (watched, waker)
     }

@@ -6,4 +6,4 @@ mod delta;
 mod files;
 
 pub use delta::{LawDelta, Verdicts};
-pub use files::{Seen, Watched, Waker};
+pub use files::{Seen, Waker, Watched};

@@ -73,7 +73,8 @@ pub struct DiffArgs {
 }
 
 fn parse_settings(text: &str) -> Result<Settings, String> {
-    text.split(',').map(parse_setting).collect::<Result<_, _>>().map(Settings)
+    let settings = text.split(',').map(parse_setting).collect::<Result<_, _>>();
+    settings.map(Settings).map_err(|error| error.to_string())
 }
 
 /// What holds for a side.

@@ -3,11 +3,10 @@
 //! In: mappings. Out: bytes appended to a buffer. Guaranteed: the same numbers and names as everywhere else in the
 //! interface. Not handled: documents around the records.
 
-use ptwalk::walk::Attrs;
-use ptwalk::walk::map::Effective;
-use ptwalk::walk::merge::Merged;
-
-use super::output::size;
+use super::size;
+use crate::walk::Attrs;
+use crate::walk::map::Effective;
+use crate::walk::merge::Merged;
 
 /// The names of the attributes, as a CSV header has them.
 pub const ATTRS: &str = "write,user,exec,young,dirty,special,devmap,protnone,cont";
