@@ -24,6 +24,8 @@ mod support;
 mod tables;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/watch.rs"]
+mod watch;
 #[path = "cli/zone.rs"]
 mod zone;
 

@@ -200,7 +200,8 @@ fn two_plugins_read_one_image() {
     assert!(run.out.contains("newly_devmap"), "{}", run.out);
 }
 
-fn real(name: &str, file: &str) -> Option<String> {
+/// A file of a real dump, where there is one.
+pub fn real(name: &str, file: &str) -> Option<String> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real");
     let path = std::env::var_os("PTWALK_REAL").map_or_else(beside, PathBuf::from).join(name).join(file);
     if path.is_file() {

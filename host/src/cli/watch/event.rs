@@ -107,7 +107,9 @@ impl Judged {
     fn text(&self, out: &mut Vec<u8>, walked: Option<Duration>) -> io::Result<()> {
         let built = self.built.map_or(String::new(), |built| format!("build {:.0} ms; ", ms(built)));
         let walk = walked.map_or(String::new(), |walked| format!(", walk {:.1} ms", ms(walked)));
-        writeln!(out, "  {built}{}{walk}; {:.0} ms from change to answer", self.stages, ms(self.total()))
+        // What could not even be read took no time that matters.
+        let stages = if self.stages.total().is_zero() { String::new() } else { format!("{}{walk}; ", self.stages) };
+        writeln!(out, "  {built}{stages}{:.0} ms from change to answer", ms(self.total()))
     }
 
     fn laws_json(&self) -> Value {
@@ -263,6 +265,9 @@ impl Answered<'_> {
             record_text(out, difference)?;
         }
         summary_text(out, self.tally, self.left_out)?;
+        if self.tally.different.entries == 0 {
+            return Ok(());
+        }
         let newly = |change| self.tally.of(change).entries;
         let (devmap, special) = (newly(Change::NewlyDevmap), newly(Change::NewlySpecial));
         let (frame, level) = (newly(Change::Frame), newly(Change::Level));
