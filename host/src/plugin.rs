@@ -136,7 +136,7 @@ fn embedded_hint(path: &str) -> String {
         return String::new();
     }
     let names: Vec<&str> = EMBEDDED.iter().map(|plugin| plugin.name).collect();
-    format!(" (embedded plugins: {})", names.join(", "))
+    format!(" (embedded plugins: {}; `ptwalk plugin list` has the installed ones)", names.join(", "))
 }
 
 /// Loads the plugin called `spec`: the name of an embedded or installed one, or a path. A path ending in `.wat` is read as text.

@@ -6,7 +6,6 @@
 #[path = "watch/event.rs"]
 mod event;
 
-use std::collections::BTreeMap;
 use std::io::{self, Stdout};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -22,9 +21,9 @@ use ptwalk::plugin;
 use ptwalk::probe::Probe;
 use ptwalk::slot::PluginSlot;
 use ptwalk::walk::merge::Merge;
-use ptwalk::walk::{Root, TableSet};
+use ptwalk::walk::{Root, Space, TableSet};
 use ptwalk::watch::{LawDelta, Seen, Verdicts, Waker, Watched};
-use ptwalk_abi::{Config, VaRange};
+use ptwalk_abi::{Config, Half, VaRange};
 use ptwalk_verifier::verify::{Outcome, VerifyReport};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -33,7 +32,7 @@ use super::args::{TableArgs, WatchArgs};
 use super::diff::{ascending, walks};
 use super::differences::Listing;
 use super::exit::{Answer, Fault};
-use super::session::{choice, open, roots};
+use super::session::{choice, open, roots, with_flag};
 use event::{Answered, Event, Judged, Printer};
 
 /// Times that a file is read again because somebody was at work on it.
@@ -111,6 +110,7 @@ struct Watch<'a> {
 struct View {
     candidate: Arc<Candidate>,
     prepared: Prepared,
+    /// One a half at most, lower first.
     roots: Vec<Root>,
 }
 
@@ -243,6 +243,10 @@ impl<'a> Watch<'a> {
 
     fn view(&self, candidate: Arc<Candidate>) -> Result<View> {
         let roots = roots(&self.probe, &self.tables, candidate.geometry())?;
+        let space = Space { image: &self.image, geometry: candidate.geometry(), roots: &roots };
+        // Of two roots for one half none is picked silently.
+        let picked = [Half::Lower, Half::Upper].map(|half| space.root_of(half).map_err(with_flag));
+        let roots = picked.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
         Ok(View { prepared: candidate.prepare(&Ask::Walk(Wanted::ALL))?, roots, candidate })
     }
 
@@ -260,14 +264,9 @@ impl<'a> Watch<'a> {
     }
 
     fn side<'b>(&'b self, view: &'b View) -> Side<'b> {
-        // Ascending, and one root a half: a walk of two roots for one half would say two things of an address.
-        let halves: BTreeMap<u64, TableSet<'b>> = view
-            .roots
-            .iter()
-            .map(|root| TableSet { image: &self.image, geometry: view.candidate.geometry(), root: *root })
-            .filter_map(|tables| Some((tables.whole()?.first.0, tables)))
-            .collect();
-        Side { prepared: &view.prepared, walks: walks(halves.into_values(), &self.ranges), stop: Some(self.stop) }
+        let geometry = view.candidate.geometry();
+        let tables = view.roots.iter().map(|root| TableSet { image: &self.image, geometry, root: *root });
+        Side { prepared: &view.prepared, walks: walks(tables, &self.ranges), stop: Some(self.stop) }
     }
 }
 
