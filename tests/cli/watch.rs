@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PLUGIN: &str = include_str!("../../host/templates/arm64/plugin.wat");
 
 /// The plugin with device memory in bit 63, lawful and different.
-fn other_devmap() -> String {
+pub fn other_devmap() -> String {
     let edits = [
         ("(i64.const 57)", "(i64.const 63)"),
         ("0x0300_0000_0000_0000", "0x8100_0000_0000_0000"),

@@ -78,11 +78,20 @@ impl Listed {
         format!("{:?}", self.verdict).to_lowercase()
     }
 
+    /// Version and kernels in a few words.
+    fn about(&self) -> String {
+        let manifest = self.about.as_ref().map(|about| &about.manifest);
+        let said = |value: Option<&String>| value.map_or("unknown", String::as_str).to_owned();
+        let version = said(manifest.and_then(|manifest| manifest.version.as_ref()));
+        format!("version {version}, kernel {}", said(manifest.and_then(|manifest| manifest.kernel.as_ref())))
+    }
+
     fn json(&self) -> Value {
         let about = self.about.as_ref();
         let manifest = about.map(|about| &about.manifest);
         json!({
             "name": self.name,
+            "about": self.about(),
             "version": manifest.and_then(|manifest| manifest.version.as_deref()),
             "abi": about.map(|about| about.abi),
             "arch": manifest.and_then(|manifest| manifest.arch.as_deref()),
@@ -154,9 +163,11 @@ fn print(args: &PluginListArgs, config: &Config, listed: &[Listed]) -> Result<()
             writeln!(out, "verdicts for {}", describe(config))?;
         }
         Format::Csv => {
-            writeln!(out, "{}", COLUMNS.join(","))?;
-            for row in listed.iter().map(Listed::row) {
-                let cells: Vec<_> = row.iter().map(|cell| csv_field(cell)).collect();
+            writeln!(out, "name,about,sha256,version,abi,verdict,from,kernel,arch")?;
+            for plugin in listed {
+                let [name, version, abi, verdict, sha256, from, kernel, arch] = plugin.row();
+                let cells = [name, plugin.about(), sha256, version, abi, verdict, from, kernel, arch];
+                let cells: Vec<_> = cells.iter().map(|cell| csv_field(cell)).collect();
                 writeln!(out, "{}", cells.join(","))?;
             }
         }
