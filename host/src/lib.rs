@@ -27,4 +27,5 @@ pub mod toolchain;
 pub mod typed;
 pub mod walk;
 pub mod watch;
+mod xdg;
 pub mod zone;

@@ -42,10 +42,4 @@ impl Tally {
             self.changes.entry(change).or_default().entry(pair.level()).or_default().add(bytes);
         }
     }
-
-    /// What one change counts over all levels.
-    pub fn of(&self, change: Change) -> Count {
-        let counts = self.changes.get(&change).into_iter().flat_map(BTreeMap::values);
-        counts.fold(Count::default(), |sum, count| sum.plus(*count))
-    }
 }

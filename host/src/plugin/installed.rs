@@ -6,6 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::xdg;
+
 /// What a plugin's file ends in, in the order in which one of a name is looked for.
 const EXTENSIONS: [&str; 2] = ["wasm", "wat"];
 
@@ -14,10 +16,7 @@ const FILES_MAX: usize = 1024;
 
 /// The user's folder: below `$XDG_DATA_HOME`, or `~/.local/share`; `None` where neither is known.
 pub fn folder() -> Option<PathBuf> {
-    // A relative path is to be ignored (XDG Base Directory Specification 0.8).
-    let absolute = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-    home.map(|home| home.join("ptwalk/plugins"))
+    xdg::data_home().map(|home| home.join("ptwalk/plugins"))
 }
 
 /// The installed plugin of a name, which is a word and not a path.

@@ -102,34 +102,26 @@ const LAWS: &str = include_str!("../../templates/plugin.laws");
 const TEST: &str = include_str!("../../templates/test");
 const README: &str = include_str!("../../templates/README.md");
 
+macro_rules! of_arch {
+    ($rust:ident, $folder:literal, $title:literal, $leaf:literal) => {
+        OfArch {
+            title: $title,
+            rust: &$rust,
+            c: include_str!(concat!("../../templates/", $folder, "/plugin.c")),
+            wat: include_str!(concat!("../../templates/", $folder, "/plugin.wat")),
+            manifest: include_str!(concat!("../../templates/", $folder, "/plugin.toml")),
+            leaf: $leaf,
+        }
+    };
+}
+
 impl Arch {
     fn parts(self) -> OfArch {
         match self {
-            Arch::Arm64 => OfArch {
-                title: "arm64",
-                rust: &ARM64,
-                c: include_str!("../../templates/arm64/plugin.c"),
-                wat: include_str!("../../templates/arm64/plugin.wat"),
-                manifest: include_str!("../../templates/arm64/plugin.toml"),
-                leaf: "",
-            },
-            Arch::X86 => OfArch {
-                title: "x86_64",
-                rust: &X86,
-                c: include_str!("../../templates/x86/plugin.c"),
-                wat: include_str!("../../templates/x86/plugin.wat"),
-                manifest: include_str!("../../templates/x86/plugin.toml"),
-                leaf: "",
-            },
-            Arch::Ppc => OfArch {
-                title: "ppc64",
-                rust: &PPC,
-                c: include_str!("../../templates/ppc/plugin.c"),
-                wat: include_str!("../../templates/ppc/plugin.wat"),
-                manifest: include_str!("../../templates/ppc/plugin.toml"),
-                // _PAGE_PTE, without which ppc64 has no device memory.
-                leaf: " | 1 << 62",
-            },
+            Arch::Arm64 => of_arch!(ARM64, "arm64", "arm64", ""),
+            Arch::X86 => of_arch!(X86, "x86", "x86_64", ""),
+            // _PAGE_PTE, without which ppc64 has no device memory.
+            Arch::Ppc => of_arch!(PPC, "ppc", "ppc64", " | 1 << 62"),
         }
     }
 }

@@ -8,6 +8,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::xdg;
+
 /// A program, with what it needs to run.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -67,13 +69,9 @@ fn folders(parent: &Path, prefix: &str) -> Vec<PathBuf> {
 
 /// The folders of toolchains that `toolchain.sh` has unpacked, complete ones alone.
 fn cached(which: &str) -> Vec<PathBuf> {
-    let absolute = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches = match absolute("PTWALK_WASM_TOOLCHAIN") {
+    let caches = match xdg::absolute("PTWALK_WASM_TOOLCHAIN") {
         Some(cache) => vec![cache],
-        None => absolute("XDG_CACHE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-            .map(|cache| folders(&cache.join("ptwalk"), "wasm-toolchain-"))
-            .unwrap_or_default(),
+        None => xdg::cache_home().map(|cache| folders(&cache.join("ptwalk"), "wasm-toolchain-")).unwrap_or_default(),
     };
     caches.into_iter().map(|cache| cache.join(which)).filter(|folder| folder.join("stamp").is_file()).collect()
 }

@@ -33,12 +33,6 @@ impl Count {
     fn merge(&mut self, other: Count) {
         self.add_all(other.entries, other.bytes);
     }
-
-    /// Both together.
-    pub fn plus(mut self, other: Count) -> Count {
-        self.merge(other);
-        self
-    }
 }
 
 /// Counts of one level.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ptwalk::admission::{AdmissionError, Stages};
-use ptwalk::compare::{Change, Difference, Tally};
+use ptwalk::compare::{Difference, Tally};
 use ptwalk::plugin::describe;
 use ptwalk::slot::Identity;
 use ptwalk::watch::LawDelta;
@@ -264,13 +264,6 @@ impl Answered<'_> {
         for difference in self.listed {
             record_text(out, difference)?;
         }
-        summary_text(out, self.tally, self.left_out)?;
-        if self.tally.different.entries == 0 {
-            return Ok(());
-        }
-        let newly = |change| self.tally.of(change).entries;
-        let (devmap, special) = (newly(Change::NewlyDevmap), newly(Change::NewlySpecial));
-        let (frame, level) = (newly(Change::Frame), newly(Change::Level));
-        writeln!(out, "  newly devmap {devmap}, newly special {special}, frame changed {frame}, level changed {level}")
+        summary_text(out, self.tally, self.left_out)
     }
 }
