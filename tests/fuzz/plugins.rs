@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ptwalk::engine::sandbox::{BindError, Compiled, Mode};
 use ptwalk::engine::{Engine, EngineError};
-use ptwalk::engine::{Failed, Queries, Run, Wanted};
+use ptwalk::engine::{Failed, Queries, Run, Wanted, Words};
 use ptwalk::plugin;
 use ptwalk_abi::{Config, Helper};
 use ptwalk_verifier::validate::ValidPlugin;
@@ -61,9 +61,9 @@ fn ask(plugin: &Arc<ValidPlugin>, random: &mut Random) -> Result<(), Failure> {
         }
     }
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let mut kept = Vec::new();
+    let mut kept = Words::new();
     for depth in 0..depths {
-        match sandbox.scan(depth, Run { bytes: &bytes, first: 0 }, &mut kept) {
+        match sandbox.scan(depth, Run { bytes: &bytes, first: 0, ahead: &[] }, &mut kept) {
             Ok(()) if kept.len() <= words.len() => {}
             Err(Failed { index, cause: EngineError::Trap { .. } | EngineError::Frame { .. } })
                 if (index as usize) < words.len() => {}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use ptwalk::engine::fused::{Isa, Kernels};
 use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
-use ptwalk::engine::{Engine, EngineError, Failed, Fused, Queries, Record, Run};
+use ptwalk::engine::{Engine, EngineError, Failed, Fused, Queries, Record, Run, Words};
 use ptwalk::plugin::{self, LoadError};
 use ptwalk_abi::{Arch, Config, Helper};
 use ptwalk_arm64::Arm64;
@@ -96,7 +96,7 @@ impl<A: Arch> Engine for Native<A> {
         self.queries.levels[depth].evaluate(entry, |_| true, call)
     }
 
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         out.clear();
         let entries = self.queries.entries(run.bytes);
         let call = |helper, args| Ok(self.arch.call(helper, args));
