@@ -9,6 +9,7 @@ use ptwalk::engine::fused::FuseError;
 use ptwalk::engine::sandbox::BindError;
 use ptwalk::image::ImageError;
 use ptwalk::plugin::LoadError;
+use ptwalk::serve::AnswerError;
 use ptwalk::synth::SynthError;
 use ptwalk::toolchain::BuildError;
 use ptwalk::walk::WalkError;
@@ -127,6 +128,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             BindError::Engine(engine) => engine_code(engine),
             BindError::Missing { .. } | BindError::Geometry(_) => 4,
         });
+    }
+    if let Some(AnswerError::Refused(_) | AnswerError::Unsuitable { .. }) = cause.downcast_ref::<AnswerError>() {
+        return Some(4);
     }
     if let Some(fuse) = cause.downcast_ref::<FuseError>() {
         return Some(fuse_code(fuse));

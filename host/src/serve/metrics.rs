@@ -102,6 +102,7 @@ pub(super) struct Metrics {
     pub refused: Counter,
     pub publication: Times,
     pub accepted: Counter,
+    pub closed: Counter,
     /// Connections for which there was no place.
     pub turned_away: Counter,
     /// Connections that lost their place to another, never having asked anything.
@@ -125,6 +126,7 @@ impl Metrics {
             refused: Counter::default(),
             publication: Times::new(),
             accepted: Counter::default(),
+            closed: Counter::default(),
             turned_away: Counter::default(),
             displaced: Counter::default(),
             timed_out: Counter::default(),

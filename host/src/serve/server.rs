@@ -82,6 +82,7 @@ impl Server {
                     if let Err(error) = talk(service, &seat, &stream) {
                         service.metrics.lost(&error);
                     }
+                    service.metrics.closed.add(1);
                 };
                 // Where there is no thread the seat is free again at once.
                 std::thread::Builder::new().spawn_scoped(scope, serve).is_ok()

@@ -14,7 +14,9 @@ use super::limits::Limits;
 use super::metrics::{Event, Metrics};
 use super::request::{Request, SwapRequest, Verb};
 use super::{answer, page, status};
-use crate::admission::{Admission, Order, Pass, Stages, Stamp};
+use crate::admission::{Admission, Ask, Order, Pass, Stages, Stamp};
+use crate::engine::Wanted;
+use crate::gup::{FollFlags, Gup};
 use crate::image::Image;
 use crate::show::SCHEMA;
 use crate::slot::{Pin, PluginSlot};
@@ -80,7 +82,10 @@ impl Service {
     /// # Errors
     /// [`AnswerError::Refused`] and [`AnswerError::Unsuitable`].
     pub fn new(setup: Setup) -> Result<Service, AnswerError> {
-        let Setup { image, roots, zone, admission, order, limits } = setup;
+        let Setup { image, roots, zone, admission, mut order, limits } = setup;
+        // What clients will ask first.
+        let dump = Wanted { absent: false, ..Wanted::ALL };
+        order.asks.extend([Ask::Walk(dump), Ask::Gup(Gup::new(FollFlags::NONE))]);
         let pass = admission.admit(&order)?;
         suits(&roots, &order.spec, &pass)?;
         Ok(Service {

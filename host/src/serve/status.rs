@@ -32,6 +32,7 @@ pub(super) fn fields(service: &Service) -> Map<String, Value> {
         "working": working,
         "waiting": waiting,
         "connections": {
+            "open": metrics.accepted.get().saturating_sub(metrics.closed.get()),
             "accepted": metrics.accepted.get(),
             "turned_away": metrics.turned_away.get(),
             "displaced": metrics.displaced.get(),

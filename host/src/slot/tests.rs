@@ -73,6 +73,7 @@ fn endless_swaps_keep_few_generations() {
     let image = sample::image().expect("embedded");
     let expected = two.clone().map(|candidate| protnone(&PluginSlot::new(candidate).pin(), &image, 1));
     let done = AtomicBool::new(false);
+    let mut alive_max = 0;
     std::thread::scope(|scope| {
         let walk = || {
             let mut seen = [0_u64; 2];
@@ -87,7 +88,7 @@ fn endless_swaps_keep_few_generations() {
         let walkers = [scope.spawn(walk), scope.spawn(walk)];
         for i in 0..2000_usize {
             slot.publish(two[(i + 1) % 2].clone());
-            assert!(slot.alive() <= 4, "one in service, one a walker, one being replaced: {}", slot.alive());
+            alive_max = alive_max.max(slot.alive());
             // In pairs, so that walks meet both.
             if i % 10 < 2 {
                 std::thread::sleep(Duration::from_millis(1));
@@ -100,6 +101,7 @@ fn endless_swaps_keep_few_generations() {
         }
     });
     assert_eq!((slot.alive(), slot.pin().number()), (1, 2001));
+    assert!(alive_max <= 4, "one in service, one a walker, one being replaced: {alive_max}");
 }
 
 #[test]
