@@ -77,7 +77,7 @@ impl Cell {
     }
 
     /// What holds `bytes` further on.
-    fn advanced(self, bytes: u64) -> Cell {
+    pub(super) fn advanced(self, bytes: u64) -> Cell {
         match self {
             Cell::Leaf(leaf) => Cell::Leaf(Leaf { pa: PhysAddr(leaf.pa.0.wrapping_add(bytes)), ..leaf }),
             other => other,

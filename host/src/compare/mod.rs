@@ -161,8 +161,11 @@ fn panicked() -> WalkError {
     WalkError::Engine(EngineError::Build { stage: "run", what: "a thread of the walk ended".to_owned() })
 }
 
-fn join(join: Join, tally: &mut Tally, take: &mut Take<'_>) -> std::io::Result<()> {
-    for (range, a, b) in join {
+fn join(mut join: Join, tally: &mut Tally, take: &mut Take<'_>) -> std::io::Result<()> {
+    loop {
+        let (entries, bytes) = join.skip_alike();
+        tally.alike.add_all(entries, bytes);
+        let Some((range, a, b)) = join.next() else { return Ok(()) };
         let changes = Changes::between(a, b);
         let difference = Difference { range, a, b, changes, count: 1 };
         tally.add(&difference);
@@ -170,5 +173,4 @@ fn join(join: Join, tally: &mut Tally, take: &mut Take<'_>) -> std::io::Result<(
             take(&difference)?;
         }
     }
-    Ok(())
 }

@@ -12,10 +12,14 @@ use super::Side;
 use super::cell::{Cell, Extent, Leaf};
 use crate::walk::{Event, Leaves, MapSink, Passed, Problem, WalkError, walk_split};
 
+/// Extents that are allocated together: a few hundred kilobytes, so that memory goes back piece by piece and is used
+/// again, where the whole of a part would be mapped anew each time.
+const CHUNK: usize = 4096;
+
 /// What goes through the channel.
 pub enum Message {
     /// The next extents.
-    Part(Vec<Extent>),
+    Part(Vec<Vec<Extent>>),
     /// There are no more.
     End,
 }
@@ -27,20 +31,25 @@ pub struct Cut;
 /// The receiving end.
 pub struct Incoming {
     from: Receiver<Message>,
-    part: std::vec::IntoIter<Extent>,
+    part: std::vec::IntoIter<Vec<Extent>>,
+    chunk: std::vec::IntoIter<Extent>,
     ended: bool,
 }
 
 impl Incoming {
     pub fn new(from: Receiver<Message>) -> Incoming {
-        Incoming { from, part: Vec::new().into_iter(), ended: false }
+        Incoming { from, part: Vec::new().into_iter(), chunk: Vec::new().into_iter(), ended: false }
     }
 
     /// The next extent; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Extent>, Cut> {
         loop {
-            if let Some(extent) = self.part.next() {
+            if let Some(extent) = self.chunk.next() {
                 return Ok(Some(extent));
+            }
+            if let Some(chunk) = self.part.next() {
+                self.chunk = chunk.into_iter();
+                continue;
             }
             if self.ended {
                 return Ok(None);
@@ -50,6 +59,18 @@ impl Incoming {
                 Ok(Message::End) => self.ended = true,
                 Err(_) => return Err(Cut),
             }
+        }
+    }
+
+    /// The next extents, as far as they are at hand.
+    pub fn at_hand(&self) -> &[Extent] {
+        self.chunk.as_slice()
+    }
+
+    /// Passes over extents that are at hand.
+    pub fn skip(&mut self, count: usize) {
+        if let Some(last) = count.checked_sub(1) {
+            self.chunk.nth(last);
         }
     }
 }
@@ -74,7 +95,24 @@ pub fn send(side: &Side<'_>, threads: NonZeroUsize, to: &SyncSender<Message>) ->
 
 /// The extents of a part.
 #[derive(Default)]
-struct Part(Vec<Extent>);
+struct Part(Vec<Vec<Extent>>);
+
+impl Part {
+    fn push(&mut self, extent: Extent) {
+        match self.0.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(extent),
+            // Small parts take small chunks.
+            Some(_) => self.0.push(new_chunk(CHUNK, extent)),
+            None => self.0.push(new_chunk(0, extent)),
+        }
+    }
+}
+
+fn new_chunk(capacity: usize, first: Extent) -> Vec<Extent> {
+    let mut chunk = Vec::with_capacity(capacity);
+    chunk.push(first);
+    chunk
+}
 
 impl MapSink for Part {
     fn event(&mut self, event: &Event, _: &[Passed]) -> Result<(), WalkError> {
@@ -86,13 +124,12 @@ impl MapSink for Part {
             }
             Event::Hole { .. } | Event::Table { .. } => return Ok(()),
         };
-        self.0.push(Extent { range, cell });
+        self.push(Extent { range, cell });
         Ok(())
     }
 
     fn leaves(&mut self, leaves: &Leaves<'_>) -> Result<(), WalkError> {
-        let extents = leaves.mappings().map(|m| Extent { range: m.range, cell: Cell::Leaf(Leaf::new(&m)) });
-        self.0.extend(extents);
+        leaves.mappings().for_each(|m| self.push(Extent { range: m.range, cell: Cell::Leaf(Leaf::new(&m)) }));
         Ok(())
     }
 }

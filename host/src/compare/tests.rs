@@ -4,11 +4,11 @@ use std::sync::mpsc::sync_channel;
 
 use ptwalk_abi::{Level, PhysAddr, VaRange, VirtAddr};
 
-use super::Difference;
 use super::cell::{Cell, Extent, Leaf};
 use super::change::{Change, Changes};
 use super::join::Join;
 use super::stream::{Incoming, Message};
+use super::{Difference, Tally, join};
 use crate::walk::merge::Merge;
 use crate::walk::{Attrs, ProblemKind};
 
@@ -36,7 +36,7 @@ fn extent(first: u64, last: u64, cell: Cell) -> Extent {
 fn incoming(extents: &[Extent], ends: bool) -> Incoming {
     let (to, from) = sync_channel(extents.len() + 1);
     for part in extents.chunks(2) {
-        to.send(Message::Part(part.to_vec())).expect("there is room");
+        to.send(Message::Part(vec![part.to_vec()])).expect("there is room");
     }
     if ends {
         to.send(Message::End).expect("there is room");
@@ -87,6 +87,44 @@ fn every_address_is_joined_with_what_either_side_says_of_it() {
             seen = range.last.0 + 1;
         }
         assert!((seen..100).all(|va| at(a, va).is_none() && at(b, va).is_none()), "{sides:?}");
+    }
+}
+
+#[test]
+fn passing_over_what_is_alike_changes_no_count() {
+    let mut seed = 7_u64;
+    for _ in 0..500 {
+        let mut sides = [Vec::new(), Vec::new()];
+        for place in 0..20 {
+            seed = seed.wrapping_mul(0x2545_f491_4f6c_dd1d).rotate_left(17) | 1;
+            let first = place * 16;
+            let cell = match seed % 16 {
+                0 => Cell::Problem { kind: ProblemKind::OutsideImage, level: Level::Pte, raw: 0 },
+                1 => Cell::NotPresent { level: Level::Pte, raw: 5 },
+                _ => Cell::Leaf(leaf(first)),
+            };
+            sides[0].push(extent(first, first + 15, cell));
+            match seed >> 8 & 15 {
+                0 => {}
+                1 => sides[1].extend([0, 8].map(|at| extent(first + at, first + at + 7, cell.advanced(at)))),
+                2 => sides[1].push(extent(first, first + 15, Cell::Leaf(leaf(first ^ 0x100)))),
+                _ => sides[1].push(extent(first, first + 15, cell)),
+            }
+        }
+        let both = || Join::new(incoming(&sides[0], true), incoming(&sides[1], true));
+        let (mut plain, mut wanted) = (Tally::default(), Vec::new());
+        for (range, a, b) in both() {
+            let difference = Difference { range, a, b, changes: Changes::between(a, b), count: 1 };
+            plain.add(&difference);
+            wanted.extend(Some(difference).filter(|difference| !difference.changes.is_empty()));
+        }
+        let (mut tally, mut found) = (Tally::default(), Vec::new());
+        let joined = join(both(), &mut tally, &mut |difference| {
+            found.push(*difference);
+            Ok(())
+        });
+        joined.expect("nothing fails");
+        assert_eq!((tally, found), (plain, wanted), "{sides:?}");
     }
 }
 

@@ -25,7 +25,8 @@ impl Count {
         self.add_all(1, bytes);
     }
 
-    fn add_all(&mut self, entries: u64, bytes: u64) {
+    /// Counts more entries, which map `bytes` together.
+    pub fn add_all(&mut self, entries: u64, bytes: u64) {
         self.entries += entries;
         self.bytes = self.bytes.saturating_add(bytes);
     }
