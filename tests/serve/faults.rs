@@ -202,9 +202,8 @@ fn a_plugin_that_compiles_slowly_keeps_no_walk_waiting() {
     });
     println!("admission {}; {walks} walks meanwhile, the slowest {slowest:?}", swap["stages_us"]);
     assert_eq!(swap["changed"], true, "{swap}");
-    let total = swap["stages_us"]["total"].as_u64().expect("a time");
-    assert!(u64::from(walks) > 20, "{walks} walks in {total} us");
-    assert!(slowest.as_micros() < u128::from(total) / 2, "{slowest:?} of {total} us");
+    // If they waited for it, there would be one.
+    assert!(walks > 20, "{walks} walks, the slowest {slowest:?}");
 }
 
 /// What a full disk is to a program: the file does not grow. The signal that comes with the limit is ignored, as it does
@@ -247,4 +246,5 @@ fn refusals_are_remembered_across_services() {
     let (second, state) = swap();
     assert_eq!((&second["error"]["code"], &state["hits"], &state["stored"]), (&json!("refused"), &json!(2), &json!(0)));
     assert_eq!(second["error"]["stages_us"]["laws"], 0);
+    assert_eq!(second["error"]["errors"], first["error"]["errors"], "with counterexample and all");
 }

@@ -150,6 +150,44 @@ fn a_swap_changes_answers_and_a_refused_one_does_not() {
 }
 
 #[test]
+fn many_clients_get_answers_of_the_generation_that_signs_them() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("p.sock");
+    let service = service(Order::new("arm64", config()), None, Limits::new(2));
+    let server = Server::bind(&path).expect("bound");
+    let stop = server.stop();
+    let protnone = json!({ "op": "dump", "filter": "protnone", "limit": 16384 });
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.run(&service));
+        let _stop = Stopping(stop);
+        let client = || {
+            let mut client = Client::connect(&path);
+            let answers = (0..150).map(|_| {
+                let answer = client.ask(&protnone);
+                let generation = answer["plugin"]["generation"].as_u64().expect("a number");
+                // Generations alternate, and those of 6.12 see what is PROT_NONE.
+                let entries = answer["summary"]["entries"].as_u64().expect("a count");
+                assert_eq!(entries == 50, generation % 2 == 1, "{entries} of generation {generation}");
+                generation
+            });
+            answers.collect::<std::collections::BTreeSet<u64>>().len()
+        };
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(client)).collect();
+        let mut swapper = Client::connect(&path);
+        let mut swaps = 0;
+        while !clients.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            let kernel = if swaps % 2 == 0 { "6.1" } else { "6.12" };
+            let swap = swapper.ask(&json!({ "op": "swap", "plugin": "arm64", "kernel": kernel }));
+            assert_eq!(swap["changed"], true, "{swap}");
+            swaps += 1;
+        }
+        let seen: usize = clients.into_iter().map(|client| client.join().expect("no answer is of another")).sum();
+        assert!(seen > 16 && swaps > 4, "{seen} generations seen by 8 clients, {swaps} swaps");
+    });
+    assert_eq!(service.slot().alive(), 1);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_its_id() {
     let service = arm64();
     let many: Vec<&str> = vec![PAGE; 1025];

@@ -3,6 +3,7 @@
 //!
 //! The figures of the long one: `cargo test --release --test serve -- --ignored --nocapture soak`.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use ptwalk::image::ptimg::Writer;
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::slot::{Pin, PluginSlot};
 use ptwalk::synth::{self, Machine, Params, Perm, Ppm};
-use ptwalk::walk::{Event, Leaves, MapSink, Passed, Root, WalkError, walk_into};
+use ptwalk::walk::{Event, Leaves, MapSink, Passed, Root, WalkError, walk_split};
 use ptwalk_abi::{Config, Extern, Half};
 
 use crate::client::usage;
@@ -25,6 +26,8 @@ struct Soak {
     swaps: usize,
     /// Time between two of them.
     pause: Duration,
+    /// Threads of each walk.
+    threads: usize,
     /// Rounds of measuring without swaps and with them, in turns.
     rounds: usize,
 }
@@ -70,17 +73,40 @@ impl MapSink for Answer {
 
     fn leaves(&mut self, leaves: &Leaves<'_>) -> Result<(), WalkError> {
         self.leaves += leaves.words().len() as u64;
-        self.sum = leaves.words().iter().fold(self.sum, |sum, word| sum.wrapping_mul(31).wrapping_add(*word));
+        let mixed = leaves.words().iter().map(|word| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23));
+        self.sum = mixed.fold(self.sum, u64::wrapping_add);
         self.attrs.iter_mut().zip(leaves.attrs()).for_each(|(all, more)| *all += more);
         Ok(())
     }
 }
 
-fn walk(pin: &Pin, image: &Image, root: Root) -> Answer {
-    let mut engine = pin.engine(&Ask::Walk(Wanted::ALL)).expect("compiled").start().expect("started");
-    let tables = pin.tables(image, root);
+impl Answer {
+    fn add(&mut self, part: &Answer) {
+        self.leaves += part.leaves;
+        self.attrs.iter_mut().zip(part.attrs).for_each(|(all, more)| *all += more);
+        self.absent += part.absent;
+        self.sum = self.sum.wrapping_add(part.sum);
+    }
+}
+
+/// Tables to walk, on so many threads.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    image: &'a Image,
+    root: Root,
+    threads: NonZeroUsize,
+}
+
+fn walk(pin: &Pin, task: Task<'_>) -> Answer {
+    let engine = pin.engine(&Ask::Walk(Wanted::ALL)).expect("compiled");
+    let tables = pin.tables(task.image, task.root);
     let mut answer = Answer::default();
-    walk_into(&mut engine, &tables, tables.whole().expect("a half"), &mut answer).expect("no plugin fails");
+    let whole = tables.whole().expect("a half");
+    let walked = walk_split(engine.prepared(), &tables, whole, task.threads, &Answer::default, &mut |part| {
+        answer.add(&part);
+        Ok(())
+    });
+    walked.expect("no plugin fails");
     answer
 }
 
@@ -88,13 +114,13 @@ fn walk(pin: &Pin, image: &Image, root: Root) -> Answer {
 type Spent = [(Duration, u32); 2];
 
 /// Two threads that walk until `done`; every answer is one of the two.
-fn walk_until(done: &AtomicBool, slot: &PluginSlot, (image, root): (&Image, Root), answers: &[Answer; 2]) -> Spent {
+fn walk_until(done: &AtomicBool, slot: &PluginSlot, task: Task<'_>, answers: &[Answer; 2]) -> Spent {
     let walker = || {
         let mut spent = Spent::default();
         while !done.load(Ordering::Relaxed) {
             let start = Instant::now();
             let pin = slot.pin();
-            let answer = walk(&pin, image, root);
+            let answer = walk(&pin, task);
             let which = answers.iter().position(|expected| *expected == answer).expect("torn: it is neither answer");
             assert_eq!(which, usize::from(pin.number().is_multiple_of(2)), "the answer of another generation");
             spent[which].0 += start.elapsed();
@@ -113,7 +139,7 @@ fn walk_until(done: &AtomicBool, slot: &PluginSlot, (image, root): (&Image, Root
 }
 
 /// Mean time of an answer of each kind while nothing is swapped.
-fn without_swaps(two: &[Arc<Candidate>; 2], tables: (&Image, Root), answers: &[Answer; 2], time: Duration) -> [f64; 2] {
+fn without_swaps(two: &[Arc<Candidate>; 2], task: Task<'_>, answers: &[Answer; 2], time: Duration) -> [f64; 2] {
     std::array::from_fn(|which| {
         let slot = PluginSlot::new(two[0].clone());
         if which == 1 {
@@ -121,7 +147,7 @@ fn without_swaps(two: &[Arc<Candidate>; 2], tables: (&Image, Root), answers: &[A
         }
         let done = AtomicBool::new(false);
         let spent = std::thread::scope(|scope| {
-            let walkers = scope.spawn(|| walk_until(&done, &slot, tables, answers));
+            let walkers = scope.spawn(|| walk_until(&done, &slot, task, answers));
             std::thread::sleep(time / 2);
             done.store(true, Ordering::Relaxed);
             walkers.join().expect("no answer is torn")
@@ -139,7 +165,8 @@ struct Figures {
     /// Time of walks with swaps by that without, by round.
     slowdown: Vec<f64>,
     publication: Vec<Duration>,
-    walks: u32,
+    /// Answers of each kind.
+    walks: [u32; 2],
     alive_max: u64,
     memory_kb: Vec<u64>,
 }
@@ -148,17 +175,19 @@ fn soak(soak: &Soak) -> Figures {
     let admission = Admission::new(None).expect("the host's laws");
     let two = [candidate(&admission, 12), candidate(&admission, 1)];
     let (_folder, image, root) = tables(soak.mapped, &two[0]);
-    let answers = two.clone().map(|candidate| walk(&PluginSlot::new(candidate).pin(), &image, root));
+    let threads = NonZeroUsize::new(soak.threads).expect("not 0");
+    let task = Task { image: &image, root, threads };
+    let answers = two.clone().map(|candidate| walk(&PluginSlot::new(candidate).pin(), task));
     assert_ne!(answers[0], answers[1], "the layouts differ");
     let slot = PluginSlot::new(two[0].clone());
     let per_round = soak.swaps / soak.rounds;
     let mut figures =
-        Figures { slowdown: Vec::new(), publication: Vec::new(), walks: 0, alive_max: 0, memory_kb: Vec::new() };
+        Figures { slowdown: Vec::new(), publication: Vec::new(), walks: [0; 2], alive_max: 0, memory_kb: Vec::new() };
     for _ in 0..soak.rounds {
         let started = Instant::now();
         let done = AtomicBool::new(false);
         let spent = std::thread::scope(|scope| {
-            let walkers = scope.spawn(|| walk_until(&done, &slot, (&image, root), &answers));
+            let walkers = scope.spawn(|| walk_until(&done, &slot, task, &answers));
             for _ in 0..per_round {
                 let next = two[usize::try_from(slot.pin().number() % 2).expect("0 or 1")].clone();
                 let published = slot.publish(next);
@@ -171,10 +200,10 @@ fn soak(soak: &Soak) -> Figures {
             walkers.join().expect("no answer is torn")
         });
         figures.memory_kb.push(usage("self").0);
-        let alone = without_swaps(&two, (&image, root), &answers, started.elapsed());
+        let alone = without_swaps(&two, task, &answers, started.elapsed());
         let expected: f64 = spent.iter().zip(alone).map(|(spent, alone)| f64::from(spent.1) * alone).sum();
         figures.slowdown.push((spent[0].0 + spent[1].0).as_secs_f64() / expected);
-        figures.walks += spent[0].1 + spent[1].1;
+        figures.walks.iter_mut().zip(&spent).for_each(|(walks, spent)| *walks += spent.1);
     }
     assert_eq!(slot.alive(), 1);
     figures.publication.sort_unstable();
@@ -185,7 +214,13 @@ fn soak(soak: &Soak) -> Figures {
 fn print(soak: &Soak, figures: &Figures) {
     let Figures { slowdown, publication, walks, alive_max, memory_kb } = figures;
     let at = |percent| percentile(publication, percent);
-    println!("{} swaps over {} entries: {walks} walks, 0 torn", publication.len(), soak.mapped >> 12);
+    println!(
+        "{} swaps over {} entries: {} and {} answers of either kind, 0 torn",
+        publication.len(),
+        soak.mapped >> 12,
+        walks[0],
+        walks[1]
+    );
     println!(
         "publication p50 {:?} p90 {:?} p99 {:?} max {:?}",
         at(50),
@@ -199,19 +234,20 @@ fn print(soak: &Soak, figures: &Figures) {
 
 #[test]
 fn short_soak() {
-    let short = Soak { mapped: 64 << 20, swaps: 400, pause: Duration::from_millis(1), rounds: 2 };
+    let short = Soak { mapped: 4 << 30, swaps: 400, pause: Duration::from_millis(2), threads: 2, rounds: 2 };
     let figures = soak(&short);
     print(&short, &figures);
-    assert!(figures.walks > 20, "{}", figures.walks);
+    assert!(figures.walks.iter().all(|walks| *walks > 10), "{:?}", figures.walks);
     assert!(figures.alive_max <= 5, "{}", figures.alive_max);
 }
 
 #[test]
 #[ignore = "a minute and a half, and a quiet machine; see the module"]
 fn long_soak() {
-    let long = Soak { mapped: 64 << 30, swaps: 10_800, pause: Duration::from_millis(3), rounds: 9 };
+    let long = Soak { mapped: 64 << 30, swaps: 10_800, pause: Duration::from_millis(3), threads: 1, rounds: 9 };
     let figures = soak(&long);
     print(&long, &figures);
+    assert!(figures.walks.iter().all(|walks| *walks > 50), "{:?}", figures.walks);
     let p99 = percentile(&figures.publication, 99);
     assert!(p99 < Duration::from_micros(50), "{p99:?}");
     let median = figures.slowdown[figures.slowdown.len() / 2];
@@ -234,7 +270,7 @@ fn memory_is_flat_under_endless_admissions() {
         // Another one each time, so that nothing is found again.
         let admission = Admission::new(None).expect("the host's laws");
         slot.publish(candidate(&admission, 1 + round % 2 * 11));
-        walk(&slot.pin(), &image, root);
+        walk(&slot.pin(), Task { image: &image, root, threads: NonZeroUsize::MIN });
         if round % 20 == 19 {
             seen.push((usage("self").0, code()));
         }

@@ -26,14 +26,14 @@ use thiserror::Error;
 
 use crate::xdg;
 
-/// Bytes of one record. A report with every law and closed form of arm64 takes some sixty kilobytes.
-const RECORD_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of one record. The verifier gives at most twenty reasons, each of some two kilobytes.
+const RECORD_BYTES_MAX: u64 = 256 << 10;
 
 /// Records that are kept: every configuration and kernel epoch of a plugin under work, and then some.
 const RECORDS_MAX: usize = 512;
 
 /// Bytes of all records.
-const BYTES_MAX: u64 = 32 << 20;
+const BYTES_MAX: u64 = 16 << 20;
 
 /// Age from which a temporary file belongs to nobody any more: whoever wrote it was killed.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -55,8 +55,8 @@ pub struct Record {
     build: String,
     /// The reasons to refuse, for people to read.
     pub reasons: Vec<String>,
-    /// The whole report, as `ptwalk verify --json` prints it.
-    pub report: Value,
+    /// The same for programs, as `ptwalk verify --json` prints them.
+    pub errors: Value,
 }
 
 /// Verdicts in a directory.
@@ -267,10 +267,10 @@ impl Cache {
             receipt: Receipt::of(report, laws),
             build: self.build.clone(),
             reasons: report.errors.iter().map(ToString::to_string).collect(),
-            report: serde_json::to_value(report)?,
+            errors: serde_json::to_value(&report.errors)?,
         };
         let body = serde_json::to_string(&record)?;
-        if body.len() as u64 > RECORD_BYTES_MAX / 2 {
+        if (MAGIC.len() + 65 + body.len()) as u64 > RECORD_BYTES_MAX {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the report is too large to keep"));
         }
         // Readable by the owner alone; removed where anything fails.

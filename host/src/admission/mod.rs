@@ -147,16 +147,13 @@ impl Admission {
             return Err(AdmissionError::Remembered { config, record: Box::new(record) });
         }
         let outcome = verify(&plugin, &config, &self.laws);
-        let timing = match &outcome {
-            Outcome::Verified(verified) => verified.timing(),
-            Outcome::Refused(report) => report.timing,
+        let (verdict, timing) = match &outcome {
+            Outcome::Verified(verified) => (Verdict::Verified, verified.timing()),
+            Outcome::Refused(report) => (report.verdict, report.timing),
         };
         stages.proved(timing);
-        if let Some(cache) = &self.cache {
-            let report = outcome.report();
-            if said_before != Some(report.verdict) {
-                cache.store(&plugin, &config, &self.laws, &report);
-            }
+        if let Some(cache) = self.cache.as_ref().filter(|_| said_before != Some(verdict)) {
+            cache.store(&plugin, &config, &self.laws, &outcome.report());
         }
         match outcome {
             Outcome::Verified(verified) => Ok(Admitted::Verified(verified)),

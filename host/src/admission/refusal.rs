@@ -4,6 +4,7 @@ use std::fmt;
 
 use ptwalk_abi::Config;
 use ptwalk_verifier::verify::VerifyReport;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::Stages;
@@ -73,6 +74,15 @@ impl AdmissionError {
     /// Whether trying again may help although nothing has changed since: somebody was writing.
     pub const fn is_passing(&self) -> bool {
         matches!(self, AdmissionError::Read(error) if error.is_passing())
+    }
+
+    /// The verifier's reasons, as `ptwalk verify --json` prints them; `null` where it did not speak.
+    pub fn errors_json(&self) -> Value {
+        match self {
+            AdmissionError::Refused { report, .. } => json!(report.errors),
+            AdmissionError::Remembered { record, .. } => record.errors.clone(),
+            _ => Value::Null,
+        }
     }
 
     /// The verifier's report, where this run has made one.

@@ -240,7 +240,7 @@ impl Service {
         let mut fields = json!({ "code": error.code(), "message": error.to_string() });
         if let AnswerError::Refused(refusal) = error {
             fields["stages_us"] = stages_json(&refusal.stages);
-            fields["errors"] = refusal.cause.report().map_or(Value::Null, |report| json!(report.errors));
+            fields["errors"] = refusal.cause.errors_json();
         }
         let plugin = json!(self.slot.pin().identity());
         let answer = json!({ "schema": SCHEMA, "id": id, "op": op, "plugin": plugin, "error": fields });
