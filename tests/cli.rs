@@ -5,6 +5,8 @@
 
 #[path = "cli/audit.rs"]
 mod audit;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/dump.rs"]
 mod dump;
 #[path = "cli/explain.rs"]
@@ -28,6 +30,8 @@ mod tables;
 mod unseen;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/watch.rs"]
+mod watch;
 #[path = "cli/zone.rs"]
 mod zone;
 

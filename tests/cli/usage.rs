@@ -164,12 +164,13 @@ fn a_problem_is_told_once() {
 /// Every line under "Examples:" in the help of every verb, run as it stands where it needs no file of the user's.
 #[test]
 fn the_examples_in_the_help_work() {
-    let verbs: [&[&str]; 17] = [
+    let verbs: [&[&str]; 18] = [
         &[],
         &["info"],
         &["probe"],
         &["walk"],
         &["dump"],
+        &["diff"],
         &["gup"],
         &["explain"],
         &["zone"],
@@ -187,8 +188,11 @@ fn the_examples_in_the_help_work() {
     let mut ran = 0;
     let substitutes = [
         ("vmcore", files.kernel()),
+        ("before.elf", files.kernel()),
+        ("after.elf", files.kernel()),
+        ("0x51c3a000", "0x11000".to_owned()),
         ("pmem.toml", files.pgmap()),
-        ("./mine.wat", format!("{}/../tests/plugins/wat/arm64_4k.wat", env!("CARGO_MANIFEST_DIR"))),
+        ("./mine.wat", format!("{}/templates/arm64/plugin.wat", env!("CARGO_MANIFEST_DIR"))),
         ("0x4e9de000", "0x10000".to_owned()),
     ];
     for verb in verbs {

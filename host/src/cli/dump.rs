@@ -6,6 +6,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use ptwalk::engine::{Prepared, Queries, Wanted};
+use ptwalk::show::{self, records};
 use ptwalk::walk::merge::{Merge, Merged, Merger};
 use ptwalk::walk::{
     Event, Incomplete, Leaves, MapSink, Mapping, Passed, Problem, ProblemKind, Root, WalkError, walk_split,
@@ -15,8 +16,7 @@ use serde_json::{Value, json};
 
 use super::args::{DumpArgs, Format, OutputArgs};
 use super::exit::{Answer, reason};
-use super::output::{Layout, ListDocument, hex, hex_end, notice, progress, size, stdout};
-use super::records;
+use super::output::{Layout, ListDocument, notice, progress, size, stdout};
 use super::session::Session;
 
 /// Totals of a dump: the last record.
@@ -238,18 +238,7 @@ impl Form {
             Form::Text => out.extend_from_slice(format!("! {}\n", describe(problem)).as_bytes()),
             Form::Csv => {}
             Form::Json | Form::Jsonl => self.item(out, |out| {
-                let value = json!({
-                    "problem": {
-                        "reason": problem.kind.reason(),
-                        "start": hex(problem.range.first.0),
-                        "end": hex_end(problem.range.end()),
-                        "level": problem.at.level.name(),
-                        "table": hex(problem.at.table.0),
-                        "index": problem.at.index,
-                        "raw": hex(problem.at.raw),
-                    },
-                });
-                out.extend_from_slice(value.to_string().as_bytes());
+                out.extend_from_slice(show::problem(problem).to_string().as_bytes());
             }),
         }
     }

@@ -11,7 +11,7 @@ use anyhow::Result;
 use ptwalk::engine::{Engine, Facts, Queries, Wanted};
 use ptwalk::gup::policy::Taken;
 use ptwalk::gup::{FollFlags, Gup, GupOutcome, StopReason, get_user_pages_fast};
-use ptwalk::walk::{Attrs, Mapping, Passed};
+use ptwalk::walk::{Attrs, End, Mapping, Passed, Translation};
 use ptwalk::zone::file;
 use ptwalk_abi::{Extern, Half, Helper, Kconfig, Level, MmuPerms, Op};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use super::args::{Access, ExplainArgs, Format};
 use super::exit::Answer;
 use super::output::{document, hex, notice, print_json, stdout};
 use super::session::Session;
-use super::walk::{End, Translation, translate};
+use super::walk::translate;
 
 /// One entry on the way, before both judges.
 struct Step {

@@ -2,8 +2,11 @@
 
 mod args;
 mod audit;
+mod author;
 mod bench;
 mod census;
+mod diff;
+mod differences;
 mod dump;
 mod exit;
 mod explain;
@@ -14,12 +17,14 @@ mod info;
 mod output;
 mod pagemap;
 mod plugin;
+mod plugins;
 mod probe;
-mod records;
 mod rmap;
+mod serve;
 mod session;
 mod verify;
 mod walk;
+mod watch;
 mod zone;
 
 use std::process::ExitCode;
@@ -38,10 +43,13 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rmap(args) => rmap::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Zone(args) => zone::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Gen(args) => generate::run(&args),

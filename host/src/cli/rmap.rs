@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use ptwalk::engine::{Queries, Wanted as Asked};
+use ptwalk::show;
 use ptwalk::walk::rmap::{Finding, Wanted};
 use ptwalk::walk::{Incomplete, Mapping, Root, walk_split};
 use ptwalk_abi::{PhysAddr, VirtAddr};
@@ -101,7 +102,7 @@ impl<W: Write> Printer<W> {
         match self {
             Printer::Text(out) => {
                 let mut flags = Vec::new();
-                super::records::flags(&mut flags, mapping);
+                show::records::flags(&mut flags, mapping.attrs, mapping.effective);
                 let (flags, bytes) = (String::from_utf8_lossy(&flags), size(u128::from(bytes)));
                 writeln!(out, "{pa} <- {va}  {level} {bytes} {flags}  root {}", root.pa)
             }

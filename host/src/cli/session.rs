@@ -6,6 +6,7 @@
 use std::io::{BufRead, Read};
 
 use anyhow::{Context, Result};
+use ptwalk::admission::Order;
 use ptwalk::engine::fused::{Isa, Kernels};
 use ptwalk::engine::sandbox::Mode;
 use ptwalk::engine::{Admitted, Choice, Prepared, Queries, Started};
@@ -13,7 +14,7 @@ use ptwalk::gup::Policy;
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::{CandidateRoot, Probe, Unknown};
-use ptwalk::walk::{Root, TableSet};
+use ptwalk::walk::{Root, Space, TableSet, TranslateError};
 use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig, VaRange};
 
 use super::args::{EngineArg, ImageArgs, OutputArgs, PluginArgs, TableArgs};
@@ -31,6 +32,7 @@ pub struct Session {
     pub plugin: Admitted,
     pub geometry: Geometry,
     pub roots: Vec<Root>,
+    spec: String,
     engine: Choice,
     verbose: bool,
 }
@@ -86,7 +88,7 @@ impl Session {
                 notice(output, &format!("root {} is {}: {}", root.pa, decoy.name, decoy.evidence));
             }
         }
-        Ok(Session { image, plugin, geometry, roots, engine, verbose: output.verbose && !output.quiet })
+        Ok(Session { image, plugin, geometry, roots, spec, engine, verbose: output.verbose && !output.quiet })
     }
 
     /// Opens the image and puts a session together.
@@ -119,6 +121,13 @@ impl Session {
     /// An engine that answers `queries`.
     pub fn engine(&self, queries: Queries) -> Result<Started> {
         Ok(self.prepare(queries)?.start()?)
+    }
+
+    /// The session's plugin, to be admitted by whoever changes plugins.
+    pub fn order(&self) -> Order {
+        let unverified = matches!(self.plugin, Admitted::Unverified(..));
+        let order = Order::new(&self.spec, *self.plugin.config());
+        Order { choice: self.engine, unverified, ..order }
     }
 
     /// The tables under a root.
@@ -156,36 +165,35 @@ impl Session {
         Ok(ranges)
     }
 
-    /// The one root that translates a half.
-    ///
-    /// # Errors
-    /// [`Fault::Usage`] where several do: none of them is picked silently.
-    pub fn root_of(&self, half: Half) -> Result<Option<Root>> {
-        let mut roots = self.roots.iter().copied().filter(|root| root.half == half);
-        let first = roots.next();
-        match (first, roots.next()) {
-            (Some(first), Some(second)) if first != second => {
-                let text = format!(
-                    "two roots for the {half} half, {} and {}: give one, or say with --half which half each translates",
-                    first.pa, second.pa
-                );
-                Err(Fault::Usage(text).into())
-            }
-            _ => Ok(first),
-        }
+    /// The tables under all roots.
+    pub fn space(&self) -> Space<'_> {
+        Space { image: &self.image, geometry: &self.geometry, roots: &self.roots }
     }
 
     /// The root of the lower half, which user addresses need.
     pub fn user_root(&self) -> Result<Root> {
-        self.root_of(Half::Lower)?.ok_or_else(|| {
+        self.space().root_of(Half::Lower).map_err(with_flag)?.ok_or_else(|| {
             let text = "no root table for user addresses: give the process's with --root PA";
             Fault::Ambiguous(text.to_owned()).into()
         })
     }
 }
 
+/// What is missing or too much, with the flag that mends it.
+pub fn with_flag(error: TranslateError) -> anyhow::Error {
+    match error {
+        TranslateError::Walk(error) => error.into(),
+        TranslateError::NoRoot { half, .. } => {
+            Fault::Ambiguous(format!("{error}: give it with --root PA --half {half}")).into()
+        }
+        TranslateError::TwoRoots { .. } => {
+            Fault::Usage(format!("{error}: give one, or say with --half which half each translates")).into()
+        }
+    }
+}
+
 /// The engine that was asked for.
-fn choice(args: &PluginArgs) -> Result<Choice> {
+pub fn choice(args: &PluginArgs) -> Result<Choice> {
     let engine = args.engine.unwrap_or(if args.unverified { EngineArg::Sandbox } else { EngineArg::Fused });
     if args.unverified && engine != EngineArg::Sandbox {
         let text = "--unverified: only --engine sandbox runs what is not proved";
@@ -233,7 +241,8 @@ fn plugin_spec(probe: &Probe, tables: &TableArgs) -> Result<String> {
     }
 }
 
-fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<Root>> {
+/// The roots that are given, or that the image points to.
+pub fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<Root>> {
     if tables.half.len() > tables.root.len() {
         return Err(Fault::Usage("--half says which half a --root translates: give it a --root".to_owned()).into());
     }
@@ -243,7 +252,7 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
             let text = "the image does not say where its root table is: give it with --root PA [--half upper]";
             return Err(Fault::Ambiguous(text.to_owned()).into());
         }
-        if let Some(candidate) = probe.roots.iter().find(|candidate| !aligned(candidate.root, geometry)) {
+        if let Some(candidate) = probe.roots.iter().find(|candidate| !candidate.root.is_aligned(geometry)) {
             let CandidateRoot { root, evidence, .. } = candidate;
             let text = format!("{} cannot be a root table ({evidence}): give the right one with --root PA", root.pa);
             return Err(Fault::Ambiguous(text).into());
@@ -264,7 +273,7 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
         let text = format!("the architecture has no {} half", root.half);
         return Err(Fault::Usage(text).into());
     }
-    if let Some(root) = roots.iter().find(|root| !aligned(**root, geometry)) {
+    if let Some(root) = roots.iter().find(|root| !root.is_aligned(geometry)) {
         let bytes = geometry.slots()[0].table_bytes();
         let text = format!(
             "--root {}: a root table of {bytes} bytes is aligned to its size (the base register may hold more than the \

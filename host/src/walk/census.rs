@@ -21,11 +21,13 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, bytes: u64) {
+    /// Counts one more entry.
+    pub fn add(&mut self, bytes: u64) {
         self.add_all(1, bytes);
     }
 
-    fn add_all(&mut self, entries: u64, bytes: u64) {
+    /// Counts more entries, which map `bytes` together.
+    pub fn add_all(&mut self, entries: u64, bytes: u64) {
         self.entries += entries;
         self.bytes = self.bytes.saturating_add(bytes);
     }

@@ -26,6 +26,13 @@ pub struct Root {
     pub half: Half,
 }
 
+impl Root {
+    /// Whether a root table of this geometry can lie there: every base register wants it aligned to its size.
+    pub fn is_aligned(self, geometry: &Geometry) -> bool {
+        self.pa.0.is_multiple_of(geometry.slots()[0].table_bytes().max(8))
+    }
+}
+
 /// The tables of one address space in an image.
 #[derive(Clone, Copy)]
 pub struct TableSet<'a> {
@@ -250,6 +257,9 @@ pub enum WalkError {
     /// The consumer of the walk's results failed.
     #[error("cannot write the result: {0}")]
     Output(#[from] std::io::Error),
+    /// The consumer has as much as it wanted, or as it had time for.
+    #[error("stopped by the consumer")]
+    Enough,
 }
 
 /// A table to descend from, and how one comes to it.

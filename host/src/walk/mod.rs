@@ -13,6 +13,7 @@ pub mod map;
 pub mod merge;
 pub mod rmap;
 pub mod split;
+pub mod translate;
 
 pub use descent::{
     Batch, Directory, Flow, Passed, Progress, Root, Subtree, Table, TableSet, Visitor, WalkError, descend,
@@ -21,3 +22,4 @@ pub use event::{Attrs, Effective, Event, Incomplete, Mapping, Problem, ProblemKi
 pub use filter::Filter;
 pub use map::{Leaves, MapSink, walk_into, walk_map};
 pub use split::walk_split;
+pub use translate::{End, Space, TranslateError, Translation};
