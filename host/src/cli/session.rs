@@ -285,11 +285,6 @@ pub fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<V
     Ok(roots)
 }
 
-/// Whether a root table can lie there: every base register wants the table aligned to its size.
-fn aligned(root: Root, geometry: &Geometry) -> bool {
-    root.pa.0.is_multiple_of(geometry.slots()[0].table_bytes().max(8))
-}
-
 /// Arguments one after the other; each `-` stands for the lines of stdin.
 pub fn items<T: 'static>(texts: &[String], parse: fn(&str) -> Result<T, String>) -> impl Iterator<Item = Result<T>> {
     let parse = move |text: &str| parse(text).map_err(|error| Fault::Usage(error).into());
