@@ -1,7 +1,10 @@
-//! Finding and loading plugins: embedded ones by name, others from a `.wasm` or `.wat` file.
+//! Finding and loading plugins: embedded and installed ones by name, others from a `.wasm` or `.wat` file.
 //!
 //! In: a name or a path. Out: a [`ValidPlugin`], and with a configuration a [`VerifiedPlugin`]. Nothing is run here.
 
+pub mod installed;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -133,10 +136,10 @@ fn embedded_hint(path: &str) -> String {
         return String::new();
     }
     let names: Vec<&str> = EMBEDDED.iter().map(|plugin| plugin.name).collect();
-    format!(" (embedded plugins: {})", names.join(", "))
+    format!(" (embedded plugins: {}; `ptwalk plugin list` has the installed ones)", names.join(", "))
 }
 
-/// Loads the plugin called `spec`: the name of an embedded one, or a path. A path ending in `.wat` is read as text.
+/// Loads the plugin called `spec`: the name of an embedded or installed one, or a path. A path ending in `.wat` is read as text.
 ///
 /// # Errors
 /// [`LoadError`], which says what was wrong and where.
@@ -150,6 +153,13 @@ pub fn embedded(name: &str) -> Option<&'static Embedded> {
     EMBEDDED.iter().find(|plugin| plugin.name == name)
 }
 
+/// The file of the plugin called `spec`, which is not embedded: that of an installed one, or the path itself. A name is
+/// looked for among the embedded plugins first, so that no file that turns up changes what `arm64` means; a file of the
+/// working directory whose name is a word is `./NAME`.
+pub fn file(spec: &str) -> Cow<'_, Path> {
+    installed::find(spec).map_or(Cow::Borrowed(Path::new(spec)), Cow::Owned)
+}
+
 /// The bytes of the module called `spec`, as [`load`] finds it, whatever they are.
 ///
 /// # Errors
@@ -158,12 +168,12 @@ pub fn read(spec: &str) -> Result<Vec<u8>, LoadError> {
     if let Some(embedded) = embedded(spec) {
         return Ok(embedded.wasm.to_vec());
     }
-    let path = Path::new(spec);
+    let path = file(spec);
     let mut bytes = Vec::new();
     // One byte more than the limit, so that what is too large is refused as that and not as cut short.
-    let read = File::open(path).and_then(|file| file.take(file_bytes_max(path) + 1).read_to_end(&mut bytes));
+    let read = File::open(&path).and_then(|file| file.take(file_bytes_max(&path) + 1).read_to_end(&mut bytes));
     read.map_err(|cause| LoadError::Io { path: spec.to_owned(), cause })?;
-    module(path, bytes)
+    module(&path, bytes)
 }
 
 /// Whether a file is read as text.

@@ -24,6 +24,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::xdg;
+
 /// Bytes of one record. The verifier gives at most twenty reasons, each of some two kilobytes.
 const RECORD_BYTES_MAX: u64 = 256 << 10;
 
@@ -136,10 +138,7 @@ pub enum CacheError {
 /// # Errors
 /// [`CacheError::NoHome`].
 pub fn default_folder() -> Result<PathBuf, CacheError> {
-    // A relative path is to be ignored (XDG Base Directory Specification 0.8).
-    let absolute = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    home.map(|home| home.join("ptwalk")).ok_or(CacheError::NoHome)
+    xdg::cache_home().map(|home| home.join("ptwalk")).ok_or(CacheError::NoHome)
 }
 
 impl Cache {

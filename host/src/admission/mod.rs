@@ -12,7 +12,6 @@ mod refusal;
 pub mod stable;
 mod stages;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -36,7 +35,7 @@ const RECENT_MAX: usize = 4;
 /// What is to be admitted.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The name of an embedded plugin, or a file.
+    /// The name of an embedded or installed plugin, or a file.
     pub spec: String,
     /// The configuration.
     pub config: Config,
@@ -185,9 +184,9 @@ fn read(spec: &str) -> Result<(Vec<u8>, Option<Stamp>), AdmissionError> {
     if let Some(embedded) = plugin::embedded(spec) {
         return Ok((embedded.wasm.to_vec(), None));
     }
-    let path = Path::new(spec);
-    let (bytes, stamp) = stable::read(path, plugin::file_bytes_max(path))?;
-    Ok((plugin::module(path, bytes)?, Some(stamp)))
+    let path = plugin::file(spec);
+    let (bytes, stamp) = stable::read(&path, plugin::file_bytes_max(&path))?;
+    Ok((plugin::module(&path, bytes)?, Some(stamp)))
 }
 
 #[cfg(test)]

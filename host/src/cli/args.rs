@@ -1,5 +1,9 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/audit.rs"]
+mod audit;
+#[path = "args/diff.rs"]
+mod diff;
 #[path = "args/explain.rs"]
 mod explain;
 #[path = "args/extract.rs"]
@@ -8,8 +12,14 @@ mod extract;
 mod generate;
 #[path = "args/gup.rs"]
 mod gup;
+#[path = "args/plugin.rs"]
+mod plugin;
+#[path = "args/rmap.rs"]
+mod rmap;
 #[path = "args/serve.rs"]
 mod serve;
+#[path = "args/watch.rs"]
+mod watch;
 #[path = "args/zone.rs"]
 mod zone;
 
@@ -23,11 +33,16 @@ use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
+pub use audit::AuditArgs;
+pub use diff::DiffArgs;
 pub use explain::{Access, ExplainArgs};
 pub use extract::ExtractArgs;
 pub use generate::GenArgs;
 pub use gup::{GUP_PAGES_MAX, GupArgs};
+pub use plugin::{PluginBuildArgs, PluginListArgs, PluginNewArgs};
+pub use rmap::RmapArgs;
 pub use serve::ServeArgs;
+pub use watch::{WatchArgs, WatchFormat};
 pub use zone::ZoneArgs;
 
 const EXAMPLES: &str = "\
@@ -39,6 +54,8 @@ Examples:
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
   ptwalk explain vmcore 0xffffb1b20000 --access w --el 0 --root 0x4e9de000
+  ptwalk rmap vmcore 0x71019000                    every virtual address of a frame
+  ptwalk audit vmcore                              writable code, user-executable kernel pages, aliases
   ptwalk zone pmem.toml --kernel 5.2               would this kernel register these device ranges?
   ptwalk gen tables.ptimg --mapped 1G --holes 5%   synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
@@ -77,9 +94,18 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// What changed between two images, or what two plugins read differently in one
+    #[command(after_help = diff::HELP)]
+    Diff(DiffArgs),
     /// Which check refuses an access, at which level: the MMU and GUP side by side
     #[command(after_help = explain::HELP)]
     Explain(ExplainArgs),
+    /// Every virtual address of a frame
+    #[command(visible_aliases = ["ptov", "p2v"], after_help = rmap::HELP)]
+    Rmap(RmapArgs),
+    /// Memory that may be written and executed, kernel pages that user mode may execute, aliases with different attributes
+    #[command(after_help = audit::HELP)]
+    Audit(AuditArgs),
     /// Register a file of device ranges as a kernel would: alignment, conflicts, predicates
     #[command(after_help = zone::HELP)]
     Zone(ZoneArgs),
@@ -98,7 +124,10 @@ pub enum Command {
     /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
-    /// Plugins: run a helper, show what a plugin holds
+    /// Prove a plugin again at each change of its file, walk again, and print what changed in the answer
+    #[command(after_help = watch::HELP)]
+    Watch(WatchArgs),
+    /// Plugins: start, build and check one; run a helper, show what a plugin holds
     #[command(subcommand)]
     Plugin(PluginCommand),
 }
@@ -440,8 +469,15 @@ Examples:
     Helpers(ListArgs),
     /// The kconfig externs a plugin may import, with defaults
     Externs(ListArgs),
-    /// The plugins that are part of the program
-    List(ListArgs),
+    /// A new plugin: a folder that builds and is proved as it is
+    #[command(after_help = plugin::NEW_HELP)]
+    New(PluginNewArgs),
+    /// Make a module of a plugin's source, and prove it
+    #[command(after_help = plugin::BUILD_HELP)]
+    Build(PluginBuildArgs),
+    /// The plugins that are found by name, embedded and installed
+    #[command(after_help = plugin::LIST_HELP)]
+    List(PluginListArgs),
 }
 
 #[derive(Debug, Args)]
@@ -500,7 +536,8 @@ fn parse_filter(text: &str) -> Result<Filter, String> {
     Filter::parse(text).map_err(|error| error.to_string())
 }
 
-fn parse_pa(text: &str) -> Result<PhysAddr, String> {
+/// Parses a physical address as typed.
+pub fn parse_pa(text: &str) -> Result<PhysAddr, String> {
     parse_u64(text).map(PhysAddr).map_err(|error| error.to_string())
 }
 

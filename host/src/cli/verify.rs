@@ -77,7 +77,8 @@ fn explain(text: &str) -> Result<Answer> {
     }
 }
 
-fn laws(path: Option<&Path>) -> Result<LawSet> {
+/// The host's laws, with those of a file.
+pub fn laws(path: Option<&Path>) -> Result<LawSet> {
     use std::io::Read;
     let Some(path) = path else { return Ok(LawSet::host()?) };
     let mut text = String::new();

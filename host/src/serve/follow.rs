@@ -6,13 +6,13 @@
 //! exchanged is followed; that is why this asks the file system instead of having it tell. Not handled: files by name of
 //! an embedded plugin, which do not change.
 
-use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::error::AnswerError;
 use super::service::Service;
 use crate::admission::{Order, Stamp};
+use crate::plugin;
 
 /// Time between two looks.
 pub const INTERVAL: Duration = Duration::from_millis(200);
@@ -28,12 +28,12 @@ enum Seen {
 
 /// Follows the file that the service began with, until the other end of `end` is dropped.
 pub fn follow(service: &Service, order: &Order, interval: Duration, end: &Receiver<()>) {
-    let path = Path::new(&order.spec);
+    let path = plugin::file(&order.spec);
     let seen = |stamp: Option<Stamp>| stamp.map_or(Seen::Gone, Seen::There);
     let mut done = seen(service.stamp);
     let mut before = done;
     while end.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        let now = seen(Stamp::at(path).ok());
+        let now = seen(Stamp::at(&path).ok());
         // Twice the same: whoever writes has paused, and most likely is done.
         let still = now == before;
         before = now;
