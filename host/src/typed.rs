@@ -61,8 +61,8 @@ pub enum TypedError {
     ValueTooLarge {
         /// The key.
         key: Extern,
-        /// The value.
-        value: u64,
+        /// The value, as typed.
+        value: String,
     },
     /// A value that the key cannot have.
     #[error("{key} must lie in {}..={}: {}", .key.range().start(), .key.range().end(), .key.doc())]
@@ -126,21 +126,26 @@ pub fn parse_setting(text: &str) -> Result<(Extern, i32), TypedError> {
         "y" => 1,
         "n" => 0,
         version if key == Extern::LINUX_VERSION_CODE && version.contains('.') => parse_version(version)?.code(),
-        number => {
-            let value = parse_u64(number)?;
-            // Half of a register is 32 bits: its values from 0x80000000 up are written as such.
-            let wide = if matches!(key, Extern::POR_EL0 | Extern::AMR) {
-                u32::try_from(value).ok().map(u32::cast_signed)
-            } else {
-                None
-            };
-            wide.or_else(|| i32::try_from(value).ok()).ok_or(TypedError::ValueTooLarge { key, value })?
-        }
+        number => parse_value(number, key)?,
     };
     if !key.range().contains(&value) {
         return Err(TypedError::ValueOutOfRange { key });
     }
     Ok((key, value))
+}
+
+/// A value of an extern, with a sign or without. Where values below 0 are allowed it is half of a register, or a whole
+/// one of 32 bits: 0x80000000 and up mean the same bits as the negative numbers.
+fn parse_value(text: &str, key: Extern) -> Result<i32, TypedError> {
+    let too_large = || TypedError::ValueTooLarge { key, value: text.to_owned() };
+    if let Some(text) = text.strip_prefix('-') {
+        let value = i64::try_from(parse_u64(text)?).ok().and_then(|value| i32::try_from(-value).ok());
+        return value.ok_or_else(too_large);
+    }
+    let value = parse_u64(text)?;
+    let register = *key.range().start() < 0;
+    let bits = u32::try_from(value).ok().filter(|_| register).map(u32::cast_signed);
+    bits.or_else(|| i32::try_from(value).ok()).ok_or_else(too_large)
 }
 
 fn unknown(name: &str) -> TypedError {

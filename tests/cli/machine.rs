@@ -376,6 +376,7 @@ fn probe_finds_the_kernel_root_and_walk_uses_it() {
         ("roots", List),
         ("unknown", List),
         ("doubts", List),
+        ("no_roots", List),
     ];
     has_exactly(&document, &fields);
     let fields = [("pa", Hex), ("half", Text), ("name", Text), ("evidence", Text), ("held", Bool)];

@@ -7,6 +7,7 @@ pub mod program;
 pub mod random;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ptwalk::engine::fused::{Isa, Kernels};
@@ -16,6 +17,17 @@ use ptwalk::plugin::{self, LoadError};
 use ptwalk_abi::{Arch, Config, Helper};
 use ptwalk_arm64::Arm64;
 use ptwalk_verifier::verify::VerifiedPlugin;
+
+/// The folder of a real dump; where it is absent, says loudly that nothing is checked.
+pub fn real(name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real");
+    let folder = std::env::var_os("PTWALK_REAL").map_or_else(beside, PathBuf::from).join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: NOTHING WAS CHECKED against the real dump {name}: {} is absent", folder.display());
+    None
+}
 
 /// An engine with the name that failures call it by.
 pub type Named = (String, Box<dyn Engine>);
@@ -108,6 +120,8 @@ impl<A: Arch> Engine for Native<A> {
 pub const AARCH64: u16 = 183;
 /// `EM_PPC64`.
 pub const PPC64: u16 = 21;
+/// `EM_X86_64`.
+pub const X86_64: u16 = 62;
 
 /// Physical memory as words; what is between them is zero.
 #[derive(Clone, Default)]

@@ -1,5 +1,7 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/audit.rs"]
+mod audit;
 #[path = "args/diff.rs"]
 mod diff;
 #[path = "args/explain.rs"]
@@ -12,6 +14,8 @@ mod generate;
 mod gup;
 #[path = "args/plugin.rs"]
 mod plugin;
+#[path = "args/rmap.rs"]
+mod rmap;
 #[path = "args/serve.rs"]
 mod serve;
 #[path = "args/watch.rs"]
@@ -29,12 +33,14 @@ use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
+pub use audit::AuditArgs;
 pub use diff::DiffArgs;
 pub use explain::{Access, ExplainArgs};
 pub use extract::ExtractArgs;
 pub use generate::GenArgs;
 pub use gup::{GUP_PAGES_MAX, GupArgs};
 pub use plugin::{PluginBuildArgs, PluginListArgs, PluginNewArgs};
+pub use rmap::RmapArgs;
 pub use serve::ServeArgs;
 pub use watch::{WatchArgs, WatchFormat};
 pub use zone::ZoneArgs;
@@ -48,6 +54,8 @@ Examples:
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
   ptwalk explain vmcore 0xffffb1b20000 --access w --el 0 --root 0x4e9de000
+  ptwalk rmap vmcore 0x71019000                    every virtual address of a frame
+  ptwalk audit vmcore                              writable code, user-executable kernel pages, aliases
   ptwalk zone pmem.toml --kernel 5.2               would this kernel register these device ranges?
   ptwalk gen tables.ptimg --mapped 1G --holes 5%   synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
@@ -92,6 +100,12 @@ pub enum Command {
     /// Which check refuses an access, at which level: the MMU and GUP side by side
     #[command(after_help = explain::HELP)]
     Explain(ExplainArgs),
+    /// Every virtual address of a frame
+    #[command(visible_aliases = ["ptov", "p2v"], after_help = rmap::HELP)]
+    Rmap(RmapArgs),
+    /// Memory that may be written and executed, kernel pages that user mode may execute, aliases with different attributes
+    #[command(after_help = audit::HELP)]
+    Audit(AuditArgs),
     /// Register a file of device ranges as a kernel would: alignment, conflicts, predicates
     #[command(after_help = zone::HELP)]
     Zone(ZoneArgs),
@@ -522,7 +536,8 @@ fn parse_filter(text: &str) -> Result<Filter, String> {
     Filter::parse(text).map_err(|error| error.to_string())
 }
 
-fn parse_pa(text: &str) -> Result<PhysAddr, String> {
+/// Parses a physical address as typed.
+pub fn parse_pa(text: &str) -> Result<PhysAddr, String> {
     parse_u64(text).map(PhysAddr).map_err(|error| error.to_string())
 }
 

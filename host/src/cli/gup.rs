@@ -48,6 +48,7 @@ fn one_call(
     gup: &Gup,
     (start, nr): (VirtAddr, i64),
 ) -> Result<Answer> {
+    session.compare_epoch(gup.policy, &args.output);
     let tables = session.tables(session.user_root()?);
     let mut engine = session.engine(Queries::gup(&session.geometry, gup))?;
     let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, gup, start, nr)?;
@@ -143,6 +144,7 @@ fn survey(args: &GupArgs, zone: Option<Zone>, gup: &Gup) -> Result<Answer> {
         tables_args.root.push(sample::ROOT.pa);
     }
     let session = Session::new(image, &tables_args, &args.output)?;
+    session.compare_epoch(gup.policy, &args.output);
     let mut zone = match zone {
         Some(zone) => zone,
         None => sample::zone()?,

@@ -1,6 +1,7 @@
 //! Arguments, dispatch and exit codes.
 
 mod args;
+mod audit;
 mod author;
 mod bench;
 mod census;
@@ -18,6 +19,7 @@ mod pagemap;
 mod plugin;
 mod plugins;
 mod probe;
+mod rmap;
 mod serve;
 mod session;
 mod verify;
@@ -43,6 +45,8 @@ pub fn run() -> ExitCode {
         Command::Census(args) => census::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Rmap(args) => rmap::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Zone(args) => zone::run(&args),
         Command::Serve(args) => serve::run(&args),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
-pub use ptwalk::show::{SCHEMA, hex, size};
+pub use ptwalk::show::{SCHEMA, hex, hex_end, size};
 use ptwalk::zone::DevPagemap;
 use serde_json::{Map, Value, json};
 

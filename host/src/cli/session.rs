@@ -10,11 +10,12 @@ use ptwalk::admission::Order;
 use ptwalk::engine::fused::{Isa, Kernels};
 use ptwalk::engine::sandbox::Mode;
 use ptwalk::engine::{Admitted, Choice, Prepared, Queries, Started};
+use ptwalk::gup::Policy;
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::{CandidateRoot, Probe, Unknown};
 use ptwalk::walk::{Root, Space, TableSet, TranslateError};
-use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig};
+use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig, VaRange};
 
 use super::args::{EngineArg, ImageArgs, OutputArgs, PluginArgs, TableArgs};
 use super::exit::Fault;
@@ -39,7 +40,8 @@ pub struct Session {
 impl Session {
     /// Puts a session together for an image that is open.
     pub fn new(image: Image, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
-        let probe = Probe::new(&image);
+        let mut probe = Probe::new(&image);
+        tables.root.iter().for_each(|root| probe.learn_from(&image, *root));
         let spec = plugin_spec(&probe, tables)?;
         let plugin = plugin::load(&spec)?;
         let config = tables.plugin.config.apply(probe.config());
@@ -82,6 +84,9 @@ impl Session {
         for root in &roots {
             let name = probe.roots.iter().find(|candidate| candidate.root == *root).map_or("", |found| found.name);
             notice(output, format!("root {} ({} half) {name}", root.pa, root.half).trim_end());
+            if let Some(decoy) = probe.decoys.iter().find(|decoy| decoy.pa == root.pa) {
+                notice(output, &format!("root {} is {}: {}", root.pa, decoy.name, decoy.evidence));
+            }
         }
         Ok(Session { image, plugin, geometry, roots, spec, engine, verbose: output.verbose && !output.quiet })
     }
@@ -89,6 +94,17 @@ impl Session {
     /// Opens the image and puts a session together.
     pub fn open(image: &ImageArgs, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
         Session::new(open(image)?, tables, output)
+    }
+
+    /// Says so where the kernel whose GUP is modelled would not do as the one that the entries are read for.
+    pub fn compare_epoch(&self, policy: &Policy, output: &OutputArgs) {
+        let kernel = KVersion::from_code(self.plugin.config().get(Extern::LINUX_VERSION_CODE));
+        let own = Policy::of(kernel);
+        if own != Some(policy) {
+            let hint = own.map_or(String::new(), |own| format!("; --gup-epoch {} does as that kernel", own.name));
+            let text = format!("the entries are read as of v{kernel}, but GUP is that of v{}{hint}", policy.name);
+            notice(output, &text);
+        }
     }
 
     /// An engine for `queries`, to be shared between threads.
@@ -117,6 +133,36 @@ impl Session {
     /// The tables under a root.
     pub fn tables(&self, root: Root) -> TableSet<'_> {
         TableSet { image: &self.image, geometry: &self.geometry, root }
+    }
+
+    /// The ranges to walk with their roots: those asked for, or all that each root translates.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] where no root translates any of a range.
+    pub fn ranges(&self, asked: &[VaRange]) -> Result<Vec<(Root, VaRange)>> {
+        if asked.is_empty() {
+            let whole = self.roots.iter().filter_map(|root| Some((*root, self.tables(*root).whole()?)));
+            return Ok(whole.collect());
+        }
+        let mut ranges = Vec::new();
+        for range in asked {
+            let before = ranges.len();
+            for root in &self.roots {
+                let part = self.tables(*root).whole().and_then(|whole| whole.intersect(*range));
+                ranges.extend(part.map(|part| (*root, part)));
+            }
+            if ranges.len() == before {
+                let halves: Vec<&str> = self.roots.iter().map(|root| root.half.name()).collect();
+                let text = format!(
+                    "--range {:#x}-{:#x}: no root translates it (there is one for: {}); give one with --root",
+                    range.first.0,
+                    range.end(),
+                    halves.join(", ")
+                );
+                return Err(Fault::Usage(text).into());
+            }
+        }
+        Ok(ranges)
     }
 
     /// The tables under all roots.
@@ -237,6 +283,21 @@ pub fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<V
         return Err(Fault::Usage(text).into());
     }
     Ok(roots)
+}
+
+/// Arguments one after the other; each `-` stands for the lines of stdin.
+pub fn items<T: 'static>(texts: &[String], parse: fn(&str) -> Result<T, String>) -> impl Iterator<Item = Result<T>> {
+    let parse = move |text: &str| parse(text).map_err(|error| Fault::Usage(error).into());
+    texts.iter().flat_map(move |text| -> Box<dyn Iterator<Item = Result<T>>> {
+        if text != "-" {
+            return Box::new(std::iter::once(parse(text)));
+        }
+        let lines = stdin_lines();
+        Box::new(lines.map(move |line| {
+            let (number, text) = line?;
+            parse(text.trim()).with_context(|| format!("stdin, line {number}"))
+        }))
+    })
 }
 
 /// Bytes that a line of stdin may have.

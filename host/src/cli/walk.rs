@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ptwalk::engine::Engine;
 use ptwalk::engine::{Queries, Wanted};
 use ptwalk::show;
@@ -11,14 +11,14 @@ use ptwalk_abi::{Level, VirtAddr};
 use serde_json::Map;
 
 use super::args::{Format, WalkArgs, parse_va};
-use super::exit::{Answer, Fault, reason};
+use super::exit::{Answer, reason};
 use super::output::{Layout, ListDocument, size, stdout};
-use super::session::{Session, stdin_lines, with_flag};
+use super::session::{Session, items, with_flag};
 
 pub fn run(args: &WalkArgs) -> Result<Answer> {
     let session = Session::open(&args.image, &args.tables, &args.output)?;
     let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
-    let addresses = addresses(&args.addresses);
+    let addresses = items(&args.addresses, parse_va);
     let mut all_mapped = true;
     let mut translate = |va| -> Result<Translation> {
         let walk = translate(&session, &mut engine, va)?;
@@ -47,20 +47,6 @@ pub fn run(args: &WalkArgs) -> Result<Answer> {
     }
     out.flush()?;
     Ok(Answer::new(all_mapped))
-}
-
-fn addresses(texts: &[String]) -> impl Iterator<Item = Result<VirtAddr>> {
-    let parse = |text: &str| parse_va(text).map_err(|error| Fault::Usage(error).into());
-    texts.iter().flat_map(move |text| -> Box<dyn Iterator<Item = Result<VirtAddr>>> {
-        if text != "-" {
-            return Box::new(std::iter::once(parse(text)));
-        }
-        let lines = stdin_lines();
-        Box::new(lines.map(move |line| {
-            let (number, text) = line?;
-            parse(text.trim()).with_context(|| format!("stdin, line {number}"))
-        }))
-    })
 }
 
 /// Walks to one address.

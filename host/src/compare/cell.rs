@@ -2,7 +2,7 @@
 
 use ptwalk_abi::{Level, PhysAddr, VaRange, VirtAddr};
 
-use crate::walk::map::Effective;
+use crate::walk::Effective;
 use crate::walk::merge::Merge;
 use crate::walk::{Attrs, Mapping, ProblemKind};
 

@@ -4,9 +4,8 @@
 //! interface. Not handled: documents around the records.
 
 use super::size;
-use crate::walk::Attrs;
-use crate::walk::map::Effective;
 use crate::walk::merge::Merged;
+use crate::walk::{Attrs, Effective};
 
 /// The names of the attributes, as a CSV header has them.
 pub const ATTRS: &str = "write,user,exec,young,dirty,special,devmap,protnone,cont";

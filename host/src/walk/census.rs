@@ -6,7 +6,8 @@ use ptwalk_abi::Level;
 use serde::Serialize;
 
 use super::descent::{Passed, WalkError};
-use super::map::{Attrs, Event, Leaves, MapSink, Mapping, ProblemKind};
+use super::event::{Attrs, Event, Mapping, ProblemKind};
+use super::map::{Leaves, MapSink};
 use crate::engine::Facts;
 use crate::zone::{PgmapType, Zone};
 
