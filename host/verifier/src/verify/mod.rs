@@ -45,6 +45,7 @@ pub use values::{Counterexample, Side, Value};
 use crate::bits::budget::{self as bits_budget, QueryBudget};
 use crate::blast::Prover;
 use crate::code::Code;
+use crate::deadline::Deadline;
 use crate::laws::Exports;
 use crate::lift::{self, DecodeError, Lifted, Module};
 use crate::report::{Diagnostic, Errors, Rejection};
@@ -148,7 +149,7 @@ impl<'p> Session<'p> {
     }
 
     fn decide(&self, config: &Config, laws: &LawSet, demand: Demand) -> Decided {
-        let deadline = Instant::now() + budget::TIME_MAX;
+        let deadline = Deadline::after(budget::TIME_MAX);
         let budget = QueryBudget { deadline: Some(deadline), ..QueryBudget::default() };
         let prover = Prover::new(bits_budget::GATES, budget);
         let mut run =
@@ -164,7 +165,7 @@ struct Run<'s, 'p> {
     config: &'s Config,
     laws: &'s LawSet,
     prover: Prover,
-    deadline: Instant,
+    deadline: Deadline,
     errors: Errors,
     names: Names,
 }
