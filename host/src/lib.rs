@@ -9,6 +9,7 @@ pub mod bench;
 pub mod engine;
 pub mod errno;
 pub mod extract;
+pub mod fuzz;
 pub mod gup;
 pub mod image;
 pub mod number;

@@ -11,6 +11,7 @@ pub mod blast;
 pub mod code;
 pub mod diagram;
 pub mod expr;
+pub mod fault;
 pub mod laws;
 pub mod lift;
 pub mod limits;

@@ -11,6 +11,7 @@ use super::ast::{Binary, Term, TermId, Unary};
 use super::bind::BoundLaw;
 use super::eval::extern_value;
 use crate::expr::{Arena, BinaryOp, Built, ExprId, NodeBudgetSpent, Width};
+use crate::fault::{Fault, seeded};
 
 /// A law's expressions. The variables are the inputs 0, 1, … of 64 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +189,9 @@ impl<F: Fn(Helper) -> Option<ExprId>> Lowering<'_, '_, F> {
             Binary::Add => arena.add(a, b),
             Binary::Sub => arena.sub(a, b),
             Binary::Shl => self.shift(BinaryOp::Shl, a, b),
-            Binary::Shr => self.shift(BinaryOp::ShrU, a, b),
+            Binary::Shr if !seeded(Fault::LawShiftRight) => self.shift(BinaryOp::ShrU, a, b),
+            Binary::Shr => self.shift(BinaryOp::Shl, a, b),
+            Binary::Both if seeded(Fault::LawConjunctionEither) => arena.or(a, b),
             Binary::And | Binary::Both => arena.and(a, b),
             Binary::Or | Binary::Either => arena.or(a, b),
             Binary::Xor => arena.xor(a, b),

@@ -1,0 +1,100 @@
+//! Does fuzzing find what it should? Each seeded fault is switched on and must break a property within a minute.
+//!
+//! `cargo test --test power --features seeded-faults`. `PTWALK_POWER_SAMPLE=N` takes N faults, others every day;
+//! `PTWALK_FUZZ_SEED` is the seed of each hunt; `BLESS=1` writes the table of `docs/soundness.md`, with all of them.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ptwalk::fuzz::power::{Kill, LIMIT, hunt, oracles};
+use ptwalk::fuzz::{Context, property};
+use ptwalk_verifier::fault::Fault;
+
+const START: &str = "<!-- table: BLESS=1 cargo test --test power --features seeded-faults -->\n";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+}
+
+/// The faults of today: all, or a sample that moves on with the day, so that each has its turn.
+fn today() -> Vec<Fault> {
+    let all = Fault::ALL;
+    let Some(sample) = variable("PTWALK_POWER_SAMPLE").and_then(|sample| usize::try_from(sample).ok()) else {
+        return all.to_vec();
+    };
+    let days = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() / 86_400);
+    let first = usize::try_from(days).expect("a day") * sample;
+    (0..sample.min(all.len())).map(|i| all[(first + i) % all.len()]).collect()
+}
+
+fn row(fault: Fault, kill: &Kill) -> String {
+    let kind = kill.what.split(':').next().unwrap_or_default();
+    format!(
+        "| {:?} | `{fault:?}` | {} | `{}`: {kind} | {:.1} | {} |\n",
+        fault.area(),
+        fault.story(),
+        kill.property,
+        kill.elapsed.as_secs_f64(),
+        kill.inputs
+    )
+}
+
+#[test]
+fn every_oracle_exists() {
+    for fault in Fault::ALL {
+        assert!(!oracles(*fault).is_empty(), "{fault:?}");
+        for name in oracles(*fault) {
+            assert!(property(name).is_some(), "{fault:?}: no property {name}");
+        }
+    }
+}
+
+#[test]
+fn every_seeded_fault_is_killed() {
+    let folders = ["plugins/wat", "plugins/c", "verify/accept", "verify/reject"];
+    let folders: Vec<PathBuf> = folders.iter().map(|folder| root().join("tests").join(folder)).collect();
+    let context = Context::with_folders(&folders).expect("the corpora are part of the repository");
+    let mut table = String::from("| part | fault | story | noticed by | s | inputs |\n|---|---|---|---|---:|---:|\n");
+    let mut survivors = Vec::new();
+    let faults = today();
+    for fault in &faults {
+        let kill = hunt(*fault, &context, variable("PTWALK_FUZZ_SEED").unwrap_or(1)).expect("the oracles can be made");
+        match kill {
+            Some(kill) => {
+                println!(
+                    "{fault:?}: {:.2} s, {} inputs, {}: {}",
+                    kill.elapsed.as_secs_f64(),
+                    kill.inputs,
+                    kill.property,
+                    kill.what.lines().next().unwrap_or_default()
+                );
+                table.push_str(&row(*fault, &kill));
+            }
+            None => {
+                println!("{fault:?}: survives {LIMIT:?}");
+                survivors.push(*fault);
+            }
+        }
+    }
+    assert!(survivors.is_empty(), "{} of {} survive: {survivors:?}", survivors.len(), faults.len());
+    if std::env::var_os("BLESS").is_some() {
+        bless(&table, faults.len());
+    }
+}
+
+fn bless(table: &str, faults: usize) {
+    assert_eq!(faults, Fault::ALL.len(), "the table has every fault, not a sample");
+    let path = root().join("docs/soundness.md");
+    let text = std::fs::read_to_string(&path).expect("docs/soundness.md is part of the repository");
+    let (head, rest) = text.split_once(START).expect("docs/soundness.md marks where its table begins");
+    let end = rest.find("\n\n").map_or(rest.len(), |at| at + 1);
+    let mut blessed = String::new();
+    write!(blessed, "{head}{START}{table}{}", &rest[end..]).expect("a string takes what is written");
+    std::fs::write(&path, blessed).expect("writable");
+}
