@@ -194,7 +194,7 @@ mod switch {
     }
 
     /// Runs `body` with the given faults switched on in this thread.
-    pub(crate) fn with<R>(faults: &[Fault], body: impl FnOnce() -> R) -> R {
+    pub fn with<R>(faults: &[Fault], body: impl FnOnce() -> R) -> R {
         let mut active = [0; 4];
         for fault in faults {
             active[*fault as usize / 64] |= 1 << (*fault as usize % 64);
@@ -208,5 +208,4 @@ mod switch {
 
 pub use switch::seeded;
 #[cfg(any(test, feature = "seeded-faults"))]
-#[cfg_attr(test, expect(unreachable_pub, reason = "public with the feature"))]
 pub use switch::with;
