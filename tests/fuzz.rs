@@ -66,7 +66,9 @@ macro_rules! smokes {
     };
 }
 
-smokes! { cores table_images pgmap_files sandbox walks }
+smokes! {
+    cores table_images pgmap_files sandbox claims engines narrow provers alike limits compiled laws walks
+}
 
 #[test]
 fn gup() {

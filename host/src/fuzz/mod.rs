@@ -6,12 +6,17 @@
 //! inputs; the verdict on an input depends on nothing but its bytes. Not handled: inputs that abort the process.
 //! What is claimed and what the properties have shown is in `docs/soundness.md`.
 
+mod alter;
 mod corpus;
 pub mod engines;
+pub mod grammar;
 mod images;
+mod laws;
 pub mod memory;
 pub mod minimise;
+mod modules;
 mod mutate;
+mod parts;
 mod plugins;
 #[cfg(feature = "seeded-faults")]
 pub mod power;
@@ -25,8 +30,22 @@ pub use random::Random;
 pub use run::{Budget, Campaign, Context, Entry, Failure, Finding, Property, Tally, checked, run, search};
 
 /// Every property.
-pub static PROPERTIES: &[Entry] =
-    &[images::CORES, images::TABLE_IMAGES, images::PGMAP_FILES, plugins::SANDBOX, tables::WALKS, tables::GUP];
+pub static PROPERTIES: &[Entry] = &[
+    images::CORES,
+    images::TABLE_IMAGES,
+    images::PGMAP_FILES,
+    plugins::SANDBOX,
+    modules::claims::CLAIMS,
+    modules::engines::ENGINES,
+    modules::narrow::NARROW,
+    modules::provers::PROVERS,
+    modules::alike::ALIKE,
+    modules::limits::LIMITS,
+    modules::compiled::COMPILED,
+    laws::LAWS,
+    tables::WALKS,
+    tables::GUP,
+];
 
 /// The property of a name.
 pub fn property(name: &str) -> Option<&'static Entry> {

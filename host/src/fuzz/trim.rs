@@ -4,25 +4,13 @@
 //! whose sections are those of the first, with a function's body, an export or a few operators less; whether it is still
 //! valid is for the question to find out. Not handled: bytes that are no module, which come back as they are.
 
-use std::ops::Range;
-
-use wasm_encoder::{CodeSection, ExportKind, ExportSection, RawSection};
-use wasmparser::{ExternalKind, Parser, Payload};
+use super::parts::{Parts, operators};
 
 /// A body that fits every type: no locals, `unreachable`, `end`.
 const EMPTY_BODY: &[u8] = &[0x00, 0x00, 0x0b];
 
 /// What may stand in the place of operators that leave one word.
 const PLACEHOLDERS: [&[u8]; 3] = [&[], &[0x42, 0x00], &[0x41, 0x00]];
-
-/// A module in the parts that are changed.
-#[derive(Clone, Default)]
-struct Parts {
-    /// Sections by id, in order; those that are changed are empty here.
-    sections: Vec<(u8, Vec<u8>)>,
-    exports: Vec<(String, ExportKind, u32)>,
-    bodies: Vec<Vec<u8>>,
-}
 
 /// The smallest module found.
 pub(super) fn module(bytes: Vec<u8>, fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8> {
@@ -74,79 +62,6 @@ fn operators_of(best: &mut Parts, body: usize, attempt: &mut Attempt<'_>) {
             at += usize::from(!went);
         }
         run /= 2;
-    }
-}
-
-/// Where the operators of a body are, relative to it; none of a body that does not decode.
-fn operators(body: &[u8]) -> Vec<Range<usize>> {
-    let reader = wasmparser::BinaryReader::new(body, 0);
-    let Ok(mut operators) = wasmparser::FunctionBody::new(reader).get_operators_reader() else { return Vec::new() };
-    let mut places = Vec::new();
-    while !operators.eof() {
-        let start = operators.original_position();
-        if operators.read().is_err() {
-            return Vec::new();
-        }
-        places.push(start..operators.original_position());
-    }
-    places
-}
-
-impl Parts {
-    fn of(bytes: &[u8]) -> Option<Parts> {
-        let mut parts = Parts::default();
-        for payload in Parser::new(0).parse_all(bytes) {
-            match payload.ok()? {
-                Payload::ExportSection(exports) => {
-                    parts.sections.push((7, Vec::new()));
-                    for export in exports {
-                        let export = export.ok()?;
-                        let kind = match export.kind {
-                            ExternalKind::Func => ExportKind::Func,
-                            ExternalKind::Memory => ExportKind::Memory,
-                            ExternalKind::Global => ExportKind::Global,
-                            ExternalKind::Table => ExportKind::Table,
-                            _ => return None,
-                        };
-                        parts.exports.push((export.name.to_owned(), kind, export.index));
-                    }
-                }
-                Payload::CodeSectionStart { .. } => parts.sections.push((10, Vec::new())),
-                Payload::CodeSectionEntry(body) => parts.bodies.push(bytes.get(body.range())?.to_vec()),
-                other => {
-                    if let Some((id, range)) = other.as_section() {
-                        parts.sections.push((id, bytes.get(range)?.to_vec()));
-                    }
-                }
-            }
-        }
-        Some(parts)
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let mut module = wasm_encoder::Module::new();
-        for (id, data) in &self.sections {
-            match id {
-                7 => {
-                    let mut exports = ExportSection::new();
-                    for (name, kind, index) in &self.exports {
-                        exports.export(name, *kind, *index);
-                    }
-                    module.section(&exports);
-                }
-                10 => {
-                    let mut code = CodeSection::new();
-                    for body in &self.bodies {
-                        code.raw(body);
-                    }
-                    module.section(&code);
-                }
-                id => {
-                    module.section(&RawSection { id: *id, data });
-                }
-            }
-        }
-        module.finish()
     }
 }
 
