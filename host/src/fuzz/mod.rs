@@ -22,12 +22,14 @@ mod plugins;
 pub mod power;
 mod random;
 mod run;
+mod subject;
 mod tables;
 mod trim;
 
 pub use mutate::mutate;
 pub use random::Random;
 pub use run::{Budget, Campaign, Context, Entry, Failure, Finding, Property, Tally, checked, run, search};
+pub use subject::{PLUGIN, Subject};
 
 /// Every property.
 pub static PROPERTIES: &[Entry] = &[

@@ -28,9 +28,13 @@ pub struct Kill {
 
 /// The properties that should notice a fault, the likeliest first.
 pub const fn oracles(fault: Fault) -> &'static [&'static str] {
-    match fault.area() {
-        Area::Lifter | Area::Rewriter | Area::Prover | Area::Verifier | Area::Laws => &["walks"],
-        Area::Reducer | Area::CodeGenerator => &["walks"],
+    match (fault, fault.area()) {
+        // What outlives a call is seen in an engine's memory and globals.
+        (Fault::StackPointerUnchecked | Fault::GlobalUnchecked, _) => &["engines"],
+        (_, Area::Lifter | Area::Rewriter | Area::Verifier) => &["claims", "narrow"],
+        (_, Area::Prover) => &["provers", "narrow", "compiled"],
+        (_, Area::Laws) => &["laws"],
+        (_, Area::Reducer | Area::CodeGenerator) => &["compiled"],
     }
 }
 

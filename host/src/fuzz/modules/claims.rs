@@ -4,7 +4,7 @@
 //! The interpreter shares the decoder and the meaning of single operators with the lifter. What both get wrong is for
 //! [`super::engines`] to find.
 
-use ptwalk_abi::Config;
+use ptwalk_abi::{Config, Helper};
 use ptwalk_verifier::lift::{Ending, Module, replay_export};
 use ptwalk_verifier::verify::{Claim, Claims, Witness};
 
@@ -62,6 +62,7 @@ pub(super) fn hold(
     columns: &[Vec<u64>],
 ) -> Result<u64, Failure> {
     let forms = claim.result.map(|form| values(&claims.arena, form, columns)).unwrap_or_default();
+    let is_bool = Helper::by_name(&claim.name).is_some_and(|helper| helper.signature().is_bool());
     for (at, form) in forms.iter().enumerate() {
         let args = row(columns, &claim.inputs, at);
         let replay = replay_export(module, config, &claim.name, &args).ok_or("an export is missing")?;
@@ -70,6 +71,9 @@ pub(super) fn hold(
             Ending::Returned(Some(value)) => {
                 if value != *form {
                     return Err(format!("closed form: {} is {value:#x}, claimed {form:#x}", what()).into());
+                }
+                if is_bool && value > 1 {
+                    return Err(format!("boolean: {} is {value:#x}", what()).into());
                 }
                 let facts = &claim.facts;
                 if value & facts.known_zeros != 0 || !value & facts.known_ones != 0 {

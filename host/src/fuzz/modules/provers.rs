@@ -45,7 +45,7 @@ impl Property for Provers {
         let random = &mut Random::from_bytes(input);
         let narrow = random.one_in(2);
         let shape = if narrow { Shape::NARROW } else { Shape::ONE };
-        let bytes = grammar::module(random, Shape { careless: 0, ..shape });
+        let bytes = grammar::module(random, shape.careful());
         let judged = Judged::of(&bytes, tally).ok_or("the grammar: a module that does not validate")?;
         let questions = &mut Random::new(seed_of(input));
         for claim in judged.sound() {
@@ -72,7 +72,7 @@ impl Question<'_> {
     fn put(&self, arena: &mut Arena, random: &mut Random<'_>) -> Result<u64, Failure> {
         let known: Vec<u64> = self.widths.iter().map(|width| random.entry() & width.mask()).collect();
         let at = Evaluator::new(known.clone()).value(arena, self.form);
-        let condition = condition(arena, self.form, at, random)?;
+        let condition = self.condition(arena, at, random)?;
         // Where every input can be tried, what is true of any is known; else what is true of one.
         let truth = if self.narrow {
             let columns = self.columns();
@@ -97,7 +97,7 @@ impl Question<'_> {
     /// Whether one condition follows from another.
     fn implied(&self, arena: &mut Arena, random: &mut Random<'_>, claim: ExprId) -> Result<(), Failure> {
         let value = random.entry();
-        let given = condition(arena, self.form, value, random)?;
+        let given = self.condition(arena, value, random)?;
         let answer = Prover::new(GATES, QueryBudget::default()).implies(arena, given, claim)?;
         let both = |args: Vec<u64>| {
             let mut evaluator = Evaluator::new(args);
@@ -124,6 +124,34 @@ impl Question<'_> {
         if right { Ok(()) } else { Err(format!("implication: {answer:?}, of all inputs {refuted} {vacuous}").into()) }
     }
 
+    /// A condition about the form that has `value` for some input.
+    fn condition(&self, arena: &mut Arena, value: u64, random: &mut Random<'_>) -> Built {
+        let form = self.form;
+        let width = arena.width(form);
+        let near = arena.constant(width, value ^ random.pick(&[0, 0, 0, 1, 1 << 31, 2]))?;
+        match random.below(6) {
+            0 => arena.ult(form, near),
+            1 => arena.slt(form, near),
+            // An argument itself counts in all its bits.
+            2 if !self.narrow => {
+                let (x, y) = (arena.input(0, Width::W64)?, arena.zext(form, Width::W64)?);
+                let (sum, value) = (arena.add(x, y)?, arena.constant(Width::W64, value)?);
+                let (differs, same) = (arena.eq(sum, value)?, arena.eq(form, near)?);
+                arena.and(differs, same)
+            }
+            3 => {
+                // Always true, and not by rewriting alone: a word lies below or not below.
+                let (below, above) = (arena.ult(form, near)?, arena.ult(near, form)?);
+                let either = arena.or(below, above)?;
+                let same = arena.eq(form, near)?;
+                let both = arena.and(either, same)?;
+                let bit = arena.bit(form, 0)?;
+                arena.and(both, bit)
+            }
+            _ => arena.eq(form, near),
+        }
+    }
+
     /// All inputs of a narrow form.
     fn columns(&self) -> Vec<Vec<u64>> {
         let [first, second] = NARROW_BITS.map(|bits| 1_u64 << bits);
@@ -133,32 +161,6 @@ impl Question<'_> {
         let pairs = (0..first).flat_map(|x| (0..second).map(move |y| (x, y)));
         let (xs, ys) = pairs.unzip();
         vec![xs, ys]
-    }
-}
-
-/// A condition about a form that has `value` for some input.
-fn condition(arena: &mut Arena, form: ExprId, value: u64, random: &mut Random<'_>) -> Built {
-    let width = arena.width(form);
-    let near = arena.constant(width, value ^ random.pick(&[0, 0, 0, 1, 1 << 31, 2]))?;
-    match random.below(6) {
-        0 => arena.ult(form, near),
-        1 => arena.slt(form, near),
-        2 => {
-            let (x, y) = (arena.input(0, Width::W64)?, arena.zext(form, Width::W64)?);
-            let (sum, value) = (arena.add(x, y)?, arena.constant(Width::W64, value)?);
-            let (differs, same) = (arena.eq(sum, value)?, arena.eq(form, near)?);
-            arena.and(differs, same)
-        }
-        3 => {
-            // Always true, and not by rewriting alone: a word lies below or not below.
-            let (below, above) = (arena.ult(form, near)?, arena.ult(near, form)?);
-            let either = arena.or(below, above)?;
-            let same = arena.eq(form, near)?;
-            let both = arena.and(either, same)?;
-            let bit = arena.bit(form, 0)?;
-            arena.and(both, bit)
-        }
-        _ => arena.eq(form, near),
     }
 }
 

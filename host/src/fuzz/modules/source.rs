@@ -21,7 +21,7 @@ use crate::fuzz::{Context, alter};
 pub(super) struct Mix {
     /// The grammar, with guards left out now and then.
     pub grammar: u64,
-    /// The grammar, with every guard but one.
+    /// The grammar, with all guards but one.
     pub near_miss: u64,
     /// `wasm-smith`.
     pub smith: u64,
@@ -30,6 +30,9 @@ pub(super) struct Mix {
     /// Changed bytes of one. What is left is bytes without a plan.
     pub bytes: u64,
 }
+
+/// One module in this many has a trap that no prover finds. Each takes all the time that a verification may.
+const HIDDEN_TRAPS: u64 = 20_000;
 
 /// Makes modules.
 pub(super) struct Source {
@@ -45,6 +48,9 @@ impl Source {
 
     /// A module, or what is none.
     pub(super) fn module(&self, random: &mut Random<'_>) -> Vec<u8> {
+        if random.one_in(HIDDEN_TRAPS) {
+            return grammar::hidden_trap(random);
+        }
         let mut choice = random.below(100);
         let mut chosen = |part: u64| {
             let is = choice < part;
@@ -55,7 +61,7 @@ impl Source {
             return grammar::module(random, self.shape);
         }
         if chosen(self.mix.near_miss) {
-            return grammar::module(random, Shape { careless: 40, ..self.shape });
+            return grammar::near_miss(random, self.shape);
         }
         if chosen(self.mix.smith) {
             return smith(random);
