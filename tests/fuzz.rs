@@ -69,7 +69,7 @@ macro_rules! smokes {
 }
 
 smokes! {
-    cores table_images pgmap_files sandbox claims engines narrow provers alike limits compiled laws walks
+    cores table_images pgmap_files sandbox claims hidden engines narrow provers alike limits compiled laws walks
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow};
-use ptwalk::fuzz::{Budget, Campaign, Context, Entry, PLUGIN, PROPERTIES, Subject, Tally, checked, property, run};
+use ptwalk::fuzz::minimise::Kind;
+use ptwalk::fuzz::{
+    Budget, Campaign, Context, Entry, PLUGIN, PROPERTIES, Random, Subject, Tally, checked, property, run,
+};
 use ptwalk::plugin;
 use ptwalk_abi::Config;
 use serde_json::{Value, json};
@@ -29,6 +32,9 @@ pub fn run_fuzz(args: &FuzzArgs) -> Result<Answer> {
     }
     let context = context(args)?;
     let entries = entries(args)?;
+    if let Some(folder) = &args.save {
+        return save(args, &entries, &context, folder);
+    }
     if let Some(path) = &args.replay {
         return replay(args, &entries, &context, path);
     }
@@ -95,6 +101,29 @@ fn list(args: &FuzzArgs) -> Result<Answer> {
         format @ (Format::Json | Format::Jsonl) => {
             let rows: Vec<Value> = rows.map(|entry| json!({ "name": entry.name, "about": entry.about })).collect();
             print_json(&document(json!({ "properties": rows })), format)?;
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+/// Writes inputs instead of checking them.
+fn save(args: &FuzzArgs, entries: &[&'static Entry], context: &Context, folder: &Path) -> Result<Answer> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let write = |name: String, input: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, input).with_context(|| format!("cannot write {}", path.display()))
+    };
+    for entry in entries {
+        let mut property = (entry.make)(context).map_err(|error| anyhow!("{}: {error}", entry.name))?;
+        if entry.kind == Kind::Module {
+            for (number, module) in context.modules.iter().enumerate() {
+                write(format!("{}-corpus-{number}", entry.name), module)?;
+            }
+        }
+        let seed = args.seed.unwrap_or(0);
+        for number in 0..args.runs.unwrap_or(0) {
+            let input = property.generate(&mut Random::new(seed.wrapping_add(number)));
+            write(format!("{}-{number}", entry.name), &input)?;
         }
     }
     Ok(Answer::Yes)

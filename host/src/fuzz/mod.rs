@@ -24,12 +24,14 @@ mod random;
 mod run;
 mod subject;
 mod tables;
+mod target;
 mod trim;
 
 pub use mutate::mutate;
 pub use random::Random;
 pub use run::{Budget, Campaign, Context, Entry, Failure, Finding, Property, Tally, checked, run, search};
 pub use subject::{PLUGIN, Subject};
+pub use target::target;
 
 /// Every property.
 pub static PROPERTIES: &[Entry] = &[
@@ -38,6 +40,7 @@ pub static PROPERTIES: &[Entry] = &[
     images::PGMAP_FILES,
     plugins::SANDBOX,
     modules::claims::CLAIMS,
+    modules::claims::HIDDEN,
     modules::engines::ENGINES,
     modules::narrow::NARROW,
     modules::provers::PROVERS,

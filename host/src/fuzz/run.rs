@@ -26,7 +26,7 @@ pub type Failure = Box<dyn std::error::Error>;
 const MINIMISE_MAX: Duration = Duration::from_secs(20);
 
 /// How often whoever watches is told.
-const WATCH_EVERY: Duration = Duration::from_millis(500);
+const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// Something that must hold of every input.
 pub trait Property {
@@ -256,7 +256,7 @@ impl Shared<'_> {
                 }
                 break;
             }
-            if merged.elapsed() > WATCH_EVERY / 2 {
+            if merged.elapsed() > WATCH_EVERY / 4 {
                 merged = Instant::now();
                 lock(&self.tally).add(&std::mem::take(&mut local));
             }

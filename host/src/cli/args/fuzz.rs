@@ -59,6 +59,10 @@ pub struct FuzzArgs {
     /// Folder for the inputs of findings
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
+    /// Write the modules of the corpus and as many generated inputs as --runs says into this folder, and check nothing:
+    /// seeds for coverage-guided fuzzing
+    #[arg(long, value_name = "DIR", requires = "property")]
+    pub save: Option<PathBuf>,
     /// Check this input again, and nothing else
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,

@@ -80,6 +80,9 @@ struct Setting {
 /// Where the other data begins.
 const MORE_DATA: u64 = 2048;
 
+/// Where the piece is that keeps the stack away.
+const FENCE: u64 = 4096;
+
 /// A module.
 pub fn module(random: &mut Random<'_>, shape: Shape) -> Vec<u8> {
     written(random, shape).0
@@ -92,35 +95,27 @@ pub fn near_miss(random: &mut Random<'_>, shape: Shape) -> Vec<u8> {
     module(random, Shape { guards: Guards::AllBut(without), ..shape })
 }
 
-/// A module that traps for one input, behind two multiplications that no prover undoes within its budget. The input is among
-/// its constants, so that whoever tries those contradicts a claim that it is safe.
+/// A module that traps for one input, behind two multiplications of words that both depend on it, which no prover undoes
+/// within its budget. The input is among its constants, so that whoever tries those contradicts a claim that it is safe.
 pub fn hidden_trap(random: &mut Random<'_>) -> Vec<u8> {
-    let (input, factors) = (random.word(), [random.word() | 1, random.word() | 1]);
+    let (input, salts) = (random.word(), [random.word(), random.word()]);
     let mixed = |word: u64| {
-        let once = word.wrapping_mul(factors[0]);
-        (once ^ (once >> 29)).wrapping_mul(factors[1])
+        let once = word.wrapping_mul(word ^ salts[0]);
+        once.wrapping_mul(once.rotate_left(29) ^ salts[1])
     };
     let constant = |word: u64| Instruction::I64Const(word.cast_signed());
-    let code = [
-        constant(input),
-        Instruction::Drop,
+    let mut code = vec![constant(input), Instruction::Drop];
+    for (salt, turned) in salts.into_iter().zip([0, 29]) {
+        code.extend([Instruction::LocalGet(0), Instruction::LocalGet(0), constant(turned), Instruction::I64Rotl]);
+        code.extend([constant(salt), Instruction::I64Xor, Instruction::I64Mul, Instruction::LocalSet(0)]);
+    }
+    code.extend([
         Instruction::LocalGet(0),
-        constant(factors[0]),
-        Instruction::I64Mul,
-        Instruction::LocalTee(0),
-        Instruction::LocalGet(0),
-        Instruction::I64Const(29),
-        Instruction::I64ShrU,
-        Instruction::I64Xor,
-        constant(factors[1]),
-        Instruction::I64Mul,
         constant(mixed(input)),
         Instruction::I64Eq,
         Instruction::If(BlockType::Empty),
-        Instruction::Unreachable,
-        Instruction::End,
-        Instruction::LocalGet(0),
-    ];
+    ]);
+    code.extend([Instruction::Unreachable, Instruction::End, Instruction::LocalGet(0)]);
     let params = vec![ValType::I64];
     let setting = Setting { data: Vec::new(), more: None, imports: Vec::new(), inner: Vec::new() };
     let name = [Helper::find(Level::Pte, Op::Pfn)].into_iter().flatten().collect::<Vec<_>>();
@@ -168,7 +163,7 @@ fn setting(random: &mut Random<'_>) -> Setting {
         random.pick(&params).to_vec()
     });
     let inner = inner.collect();
-    Setting { data: random.bytes(len), more: random.one_in(4).then(|| random.bytes(64)), imports, inner }
+    Setting { data: random.bytes(len), more: random.one_in(3).then(|| random.bytes(64)), imports, inner }
 }
 
 fn assemble(setting: &Setting, functions: &[(Vec<ValType>, ValType, Function)], names: &[Helper]) -> Vec<u8> {
@@ -192,7 +187,9 @@ fn assemble(setting: &Setting, functions: &[(Vec<ValType>, ValType, Function)], 
     let pointer = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
     globals.global(pointer, &ConstExpr::i32_const(STACK));
     globals.global(GlobalType { val_type: ValType::I64, ..pointer }, &ConstExpr::i64_const(0x5a));
-    let pieces = [(DATA, Some(&setting.data)), (MORE_DATA, setting.more.as_ref())];
+    // The last piece keeps the stack away from the one before, so that what lies behind that is nothing.
+    let fence = setting.more.as_ref().map(|_| vec![0xfe; 8]);
+    let pieces = [(DATA, Some(&setting.data)), (MORE_DATA, setting.more.as_ref()), (FENCE, fence.as_ref())];
     for (at, bytes) in pieces {
         if let Some(bytes) = bytes {
             let at = i32::try_from(at).unwrap_or(i32::MAX);

@@ -267,7 +267,7 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
                 self.wide_constant();
                 self.code.push(I::I64Mul);
             }
-            1 => self.divide(d),
+            1 | 4 => self.divide(d),
             3 => {
                 // Something taken back from a sum.
                 self.code.push(I::LocalTee(self.own(2)));
@@ -291,11 +291,15 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
 
     /// A division or remainder of the word on the stack.
     fn divide(&mut self, d: u32) {
-        let (signed, remainder) = (self.random.one_in(2), self.random.one_in(2));
+        let (mut signed, mut remainder) = (self.random.one_in(2), self.random.one_in(2));
         if self.random.one_in(2) {
-            let divisor = self.random.pick(&[1, 2, 3, 8, 10, 512, 4096, -1, 1 << 40]);
-            // The least number divided by -1 traps.
-            let divisor = if signed && !remainder && divisor == -1 && self.guard() { 7 } else { divisor };
+            let mut divisor = self.random.pick(&[1, 2, 3, 8, 10, 512, 4096, 1 << 40]);
+            if !self.guard() {
+                // The least number divided by -1 traps.
+                (signed, remainder, divisor) = (true, false, -1);
+                self.code.push(I::Drop);
+                self.wide_local();
+            }
             self.code.push(I::I64Const(divisor));
         } else if self.random.one_in(4) {
             // By itself, which is 1 but for 0.
@@ -361,8 +365,14 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
         let len = self.setting.data.len() as u64;
         if self.setting.more.is_some() && self.random.one_in(3) {
             // Either piece of data: a bit says which, others where; without a guard, a little beyond.
-            self.narrow(d);
-            let step = if self.guard() { 0x40 - 8 } else { 0x80 - 1 };
+            let step = if self.guard() {
+                self.narrow(d);
+                0x40 - 8
+            } else {
+                self.wide_local();
+                self.code.push(I::I32WrapI64);
+                0x80 - 1
+            };
             let pieces = i32::try_from(MORE_DATA - DATA).unwrap_or(0);
             self.code.extend([I::I32Const(pieces | step), I::I32And]);
             return self.code.push(op(at(DATA, 0)));

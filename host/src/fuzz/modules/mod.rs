@@ -124,7 +124,12 @@ fn attacks(bytes: &[u8], arity: usize, count: usize) -> Vec<Vec<u64>> {
     let mut columns = vec![Vec::with_capacity(count); arity];
     for at in 0..count {
         for (number, column) in columns.iter_mut().enumerate() {
-            column.push(if at < CORNERS.len() && number == 0 { CORNERS[at] } else { word(random) });
+            column.push(match constants.get(at.wrapping_sub(count / 4)) {
+                _ if number > 0 => word(random),
+                _ if at < count / 4 => random.pick(&CORNERS),
+                Some(constant) if at < count / 2 => *constant,
+                _ => word(random),
+            });
         }
     }
     columns
