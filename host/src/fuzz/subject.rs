@@ -20,7 +20,7 @@ use super::random::Random;
 use super::run::{Entry, Failure, Property, Tally};
 use crate::engine::fused::{Isa, Kernels};
 use crate::engine::sandbox::{self, Mode};
-use crate::engine::{Engine, Fused, Queries, Wanted};
+use crate::engine::{Engine, Fused, Queries, Run, Wanted, Words};
 
 /// What is fuzzed.
 #[derive(Clone, Debug)]
@@ -208,9 +208,9 @@ impl World {
         let big_endian = first.1.queries().big_endian;
         let bytes: Vec<u8> =
             entries.iter().flat_map(|x| if big_endian { x.to_be_bytes() } else { x.to_le_bytes() }).collect();
-        let run = crate::engine::Run { bytes: &bytes, first: 0 };
+        let run = Run { bytes: &bytes, first: 0, ahead: &[] };
         for depth in 0..first.1.queries().levels.len() {
-            let (mut expected, mut found) = (Vec::new(), Vec::new());
+            let (mut expected, mut found) = (Words::new(), Words::new());
             let scanned = first.1.scan(depth, run, &mut expected).is_ok();
             for (name, engine) in others.iter_mut() {
                 for entry in entries {
@@ -222,10 +222,13 @@ impl World {
                         return Err(format!("record: {name} says {b:x?} of {entry:#x}, the sandbox {a:x?}").into());
                     }
                 }
-                if engine.scan(depth, run, &mut found).is_ok() && scanned && found != expected {
-                    return Err(
-                        format!("scan: {name} keeps {found:x?} of {entries:x?}, the sandbox {expected:x?}").into()
-                    );
+                if engine.scan(depth, run, &mut found).is_ok() && scanned && found[..] != expected[..] {
+                    return Err(format!(
+                        "scan: {name} keeps {:x?} of {entries:x?}, the sandbox {:x?}",
+                        &found[..],
+                        &expected[..]
+                    )
+                    .into());
                 }
             }
         }
