@@ -50,12 +50,12 @@ pub struct Shape {
 
 impl Shape {
     /// One helper, about half of which are acceptable.
-    pub const ONE: Shape = Shape { exports: 1, guards: Guards::Careless(5), narrow: false };
+    pub const ONE: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: false };
     /// Some helpers, to make one compilation worth its time. None has a closed form if one has none, so that they are more
     /// careful.
     pub const SOME: Shape = Shape { exports: 6, guards: Guards::Careless(24), narrow: false };
     /// One helper of which every input is tried.
-    pub const NARROW: Shape = Shape { exports: 1, guards: Guards::Careless(5), narrow: true };
+    pub const NARROW: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: true };
 
     /// The same with all guards.
     pub const fn careful(self) -> Shape {
