@@ -33,7 +33,10 @@ fn a_plugin_that_breaks_a_law_is_found_out_and_the_input_repeats_it() {
     let row = &document["properties"][0];
     assert_eq!(row["name"], "plugin");
     let finding = &row["finding"];
-    assert!(finding["what"].as_str().is_some_and(|what| what.starts_with("law: made_young does not hold for x = ")), "{finding}");
+    assert!(
+        finding["what"].as_str().is_some_and(|what| what.starts_with("law: made_young does not hold for x = ")),
+        "{finding}"
+    );
     assert!(finding["bytes"].as_u64() < finding["generated_bytes"].as_u64(), "{finding}");
     let file = finding["file"].as_str().expect("the input is stored").to_owned();
     let replay = ptwalk(&["fuzz", &plugin, "--laws", &laws, "--replay", &file]).exits(1);
