@@ -3,11 +3,13 @@
 
 use super::{Finding, found};
 use crate::bits::aig::{Aig, CircuitError, Lit};
+use crate::bits::bdd::{self, Bdd};
 use crate::bits::budget::{self, QueryBudget};
 use crate::bits::cone::Cone;
 use crate::bits::decide::{DecideError, Decider, Engine, Exhausted, Implication, Spent, Verdict};
 use crate::bits::sat::{Ceiling, Outcome, Sat};
 use crate::bits::word::{self, Word};
+use crate::deadline::Deadline;
 use crate::fault::{self, Fault};
 use std::time::{Duration, Instant};
 
@@ -314,6 +316,27 @@ fn the_middle_bit_of_a_product_stays_open_in_time() -> Result<(), Finding> {
     Ok(())
 }
 
+/// Two diagrams of one circuit have keys of their own, and do the same work all the same: which engine is first to
+/// answer, and with which input, does not differ from run to run.
+#[test]
+fn every_run_does_the_same_work() -> Result<(), Finding> {
+    let (mut g, x, y) = found(two_inputs())?;
+    let product = found(word::mul(&mut g, &x, &y))?;
+    let cone = Cone::of(&g, product.bits()[20]);
+    // Enough for the cache to forget much, and not enough to finish.
+    let ceiling = bdd::Ceiling { nodes: 30_000, steps: 400_000, deadline: None };
+    let work = || {
+        let mut diagram = Bdd::new(&cone);
+        let outcome = diagram.run(&ceiling);
+        (outcome, diagram.len(), diagram.steps())
+    };
+    let first = work();
+    for _ in 0..3 {
+        expect("work", &work(), &first)?;
+    }
+    expect("outcome", &first.0, &bdd::Outcome::Exhausted)
+}
+
 /// However many hard questions follow, the total is bounded, and says so.
 #[test]
 fn the_total_budget_ends_a_series_of_hard_questions() -> Result<(), Finding> {
@@ -340,7 +363,7 @@ fn a_search_past_its_deadline_decides_nothing() -> Result<(), Finding> {
     let equal = found(word::eq(&mut g, &left, &right))?;
     let cone = Cone::of(&g, !equal);
     let mut search = Sat::new(&cone);
-    let ceiling = Ceiling { conflicts: u64::MAX, decisions: u64::MAX, deadline: Some(Instant::now()) };
+    let ceiling = Ceiling { conflicts: u64::MAX, decisions: u64::MAX, deadline: Some(Deadline::after(Duration::ZERO)) };
     let outcome = search.run(&ceiling);
     // The solver asks whether to stop before the first decision, and once more on its way out.
     if outcome != Outcome::Exhausted || search.decisions() > 2 {
@@ -354,7 +377,7 @@ fn a_deadline_ends_a_question() -> Result<(), Finding> {
     let (mut g, x, y) = found(two_inputs())?;
     let (left, right) = found(distributed(&mut g, &x, &y))?;
     let start = Instant::now();
-    let deadline = start + Duration::from_millis(100);
+    let deadline = Deadline::after(Duration::from_millis(100));
     let mut decider = Decider::new(QueryBudget { deadline: Some(deadline), ..QueryBudget::default() });
     match found(decider.equivalent(&mut g, &left, &right))? {
         Verdict::Unknown { exhausted: Exhausted::Deadline, .. } => {}
