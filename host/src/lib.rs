@@ -12,6 +12,7 @@ pub mod compare;
 pub mod engine;
 pub mod errno;
 pub mod extract;
+pub mod fuzz;
 pub mod gup;
 pub mod image;
 pub mod number;

@@ -11,6 +11,7 @@ mod dump;
 mod exit;
 mod explain;
 mod extract;
+mod fuzz;
 mod generate;
 mod gup;
 mod info;
@@ -52,6 +53,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
+        Command::Fuzz(args) => fuzz::run_fuzz(&args),
         Command::Gen(args) => generate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Plugin(command) => plugin::run(&command),

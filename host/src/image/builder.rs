@@ -1,4 +1,4 @@
-//! Writes small ELF cores for tests, by the layout of the ELF-64 Object File Format and not by what the reader uses.
+//! Writes small ELF cores for tests and for fuzzing, by the layout of the ELF-64 Object File Format and not by what the reader uses.
 //!
 //! In: loads and notes. Out: the bytes of a core. Guaranteed: a valid core, unless the caller patches it; `p_vaddr` is
 //! never `p_paddr`, so that a reader of the wrong one is found out. Not handled: 32-bit cores.
@@ -18,7 +18,7 @@ struct Load {
 
 /// A core being put together. The note segment, if there are notes, has the first program header.
 #[derive(Clone)]
-pub(crate) struct CoreBuilder {
+pub struct CoreBuilder {
     order: ByteOrder,
     machine: u16,
     loads: Vec<Load>,
@@ -27,23 +27,28 @@ pub(crate) struct CoreBuilder {
 }
 
 impl CoreBuilder {
-    pub(crate) fn new(order: ByteOrder, machine: u16) -> CoreBuilder {
+    /// A core of a machine (`e_machine`) without memory.
+    pub fn new(order: ByteOrder, machine: u16) -> CoreBuilder {
         CoreBuilder { order, machine, loads: Vec::new(), notes: Vec::new(), count_in_section: false }
     }
 
     /// Memory at `pa`.
-    pub(crate) fn load(self, pa: u64, bytes: &[u8]) -> CoreBuilder {
+    pub fn load(self, pa: u64, bytes: &[u8]) -> CoreBuilder {
         let memory_bytes = bytes.len() as u64;
         self.load_of(pa, bytes, memory_bytes)
     }
 
     /// Memory at `pa` of which only the beginning is in the file.
-    pub(crate) fn load_of(mut self, pa: u64, bytes: &[u8], memory_bytes: u64) -> CoreBuilder {
+    pub fn load_of(mut self, pa: u64, bytes: &[u8], memory_bytes: u64) -> CoreBuilder {
         self.loads.push(Load { pa, bytes: bytes.to_vec(), memory_bytes });
         self
     }
 
-    pub(crate) fn note(mut self, owner: &str, note_type: u32, desc: &[u8]) -> CoreBuilder {
+    /// A note.
+    ///
+    /// # Panics
+    /// Where it takes 4 GiB.
+    pub fn note(mut self, owner: &str, note_type: u32, desc: &[u8]) -> CoreBuilder {
         let size = |len: usize| u32::try_from(len).expect("a note of a test is small");
         for word in [size(owner.len() + 1), size(desc.len()), note_type] {
             put(&mut self.notes, self.order, word.into(), 4);
@@ -59,12 +64,13 @@ impl CoreBuilder {
     }
 
     /// Puts the number of program headers into section header 0, as with 65535 and more of them.
-    pub(crate) fn count_in_section(mut self) -> CoreBuilder {
+    pub fn count_in_section(mut self) -> CoreBuilder {
         self.count_in_section = true;
         self
     }
 
-    pub(crate) fn build(&self) -> Vec<u8> {
+    /// The core.
+    pub fn build(&self) -> Vec<u8> {
         let order = self.order;
         let headers = self.loads.len() + usize::from(!self.notes.is_empty());
         let sections = usize::from(self.count_in_section);

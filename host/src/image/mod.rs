@@ -9,6 +9,7 @@
 //! Not handled: compressed and flattened dumps (recognised and refused, [`Container`]), virtual addresses, and a file
 //! that changes while it is open (see `map.rs`).
 
+pub mod builder;
 mod container;
 mod elf;
 mod error;
@@ -20,8 +21,6 @@ mod overlap;
 pub mod ptimg;
 mod vmcoreinfo;
 
-#[cfg(test)]
-pub(crate) mod builder;
 #[cfg(test)]
 mod tests;
 

@@ -12,6 +12,7 @@ pub mod code;
 pub mod deadline;
 pub mod diagram;
 pub mod expr;
+pub mod fault;
 pub mod laws;
 pub mod lift;
 pub mod limits;

@@ -11,6 +11,7 @@ use crate::bits::cover::{Cube, conjuncts, cubes};
 use crate::bits::decide::{Decider, Verdict};
 use crate::blast::Blaster;
 use crate::expr::{Arena, BinaryOp, Built, ExprId, NodeBudgetSpent, Width};
+use crate::fault::{Fault, seeded};
 
 /// Tests that decide whether an entry is kept. Real tables need one or two, and one more for each name in a filter.
 pub const KEEP_MAX: usize = 8;
@@ -128,12 +129,29 @@ pub fn reduce(
     let mut finder = Finder { blaster: &mut blaster, entry, kept, granted, distance, frame_bits, found };
     finder.keep()?;
     finder.word(&bits)?;
-    let found = finder.found;
+    let mut found = finder.found;
+    if damaged(&mut found) {
+        return Ok(found);
+    }
     let [reduced_keep, reduced_word] = found.forms(arena)?;
     let reduced_kept = blaster.truth(arena, reduced_keep)?;
     let reduced_bits = blaster.word(arena, reduced_word)?.bits().to_vec();
     prove(&mut blaster, kept, reduced_kept, bits.into_iter().zip(reduced_bits))?;
     Ok(found)
+}
+
+/// Seeded faults of a reduction, of which the proof would find both.
+fn damaged(found: &mut Reduction) -> bool {
+    if seeded(Fault::CubeLosesLiteral) {
+        found.keep.iter_mut().for_each(|cube| {
+            cube.mask &= cube.mask.wrapping_sub(1);
+            cube.value &= cube.mask;
+        });
+    }
+    if seeded(Fault::MoveOffByOne) {
+        found.moves.iter_mut().for_each(|one| one.right += 1);
+    }
+    seeded(Fault::CubeLosesLiteral) || seeded(Fault::MoveOffByOne)
 }
 
 struct Finder<'a> {

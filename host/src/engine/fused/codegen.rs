@@ -18,6 +18,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use ptwalk_verifier::expr::{Arena, BinaryOp, CompareOp, ExprId, Node, TableId, UnaryOp, Width};
+use ptwalk_verifier::fault::{Fault, seeded};
 use thiserror::Error;
 
 use super::forms::Forms;
@@ -266,13 +267,18 @@ impl Body<'_, '_> {
             Node::Compare(op, a, b) => {
                 let code = match op {
                     CompareOp::Eq => IntCC::Equal,
+                    CompareOp::Ult if seeded(Fault::CodeCompareSigned) => IntCC::SignedLessThan,
                     CompareOp::Ult => IntCC::UnsignedLessThan,
                     CompareOp::Slt => IntCC::SignedLessThan,
                 };
                 self.builder.ins().icmp(code, get(a), get(b))
             }
+            Node::Select(c, a, b) if seeded(Fault::CodeSelectSwapped) => {
+                self.builder.ins().select(get(c), get(b), get(a))
+            }
             Node::Select(c, a, b) => self.builder.ins().select(get(c), get(a), get(b)),
             Node::Zext(a) if arena.width(a) == width => get(a),
+            Node::Zext(a) if seeded(Fault::CodeExtendSigned) => self.builder.ins().sextend(ty(width), get(a)),
             Node::Zext(a) => self.builder.ins().uextend(ty(width), get(a)),
             Node::Sext(a) => self.builder.ins().sextend(ty(width), get(a)),
             Node::Trunc(a) => self.builder.ins().ireduce(ty(width), get(a)),
@@ -285,7 +291,7 @@ impl Body<'_, '_> {
         let arena = self.arena;
         let words = self.tables.entry(table).or_insert_with(|| arena.table(table).values.as_slice().into());
         // The words stay where they are: a box does not move what it holds.
-        let (address, len) = (words.as_ptr() as u64, words.len() as u64);
+        let (address, len) = (words.as_ptr() as u64, words.len() as u64 - u64::from(seeded(Fault::CodeTableShort)));
         let index = if index_width == Width::W64 { index } else { self.builder.ins().uextend(I64, index) };
         let zero = self.constant(I64, 0);
         let within = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, len.cast_signed());
@@ -307,6 +313,7 @@ impl Body<'_, '_> {
             BinaryOp::Sub => self.builder.ins().isub(a, b),
             BinaryOp::Mul => self.builder.ins().imul(a, b),
             BinaryOp::Shl => self.builder.ins().ishl(a, b),
+            BinaryOp::ShrU if seeded(Fault::CodeShiftSigned) => self.builder.ins().sshr(a, b),
             BinaryOp::ShrU => self.builder.ins().ushr(a, b),
             BinaryOp::ShrS => self.builder.ins().sshr(a, b),
             BinaryOp::Rotl => self.builder.ins().rotl(a, b),
@@ -330,7 +337,7 @@ impl Body<'_, '_> {
                 let divisor = self.builder.ins().select(negates, one, divisor);
                 if op == BinaryOp::SDiv {
                     let quotient = self.builder.ins().sdiv(a, divisor);
-                    let negated = self.builder.ins().isub(zero, a);
+                    let negated = if seeded(Fault::CodeQuotientKept) { a } else { self.builder.ins().isub(zero, a) };
                     self.builder.ins().select(negates, negated, quotient)
                 } else {
                     self.builder.ins().srem(a, divisor)

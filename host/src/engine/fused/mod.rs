@@ -7,6 +7,7 @@
 //! the [self-test](selftest)'s entries, or the engine is not made. Clones share code, and every thread may have one. Not
 //! handled: plugins that are not verified, which the [sandbox](super::sandbox) is for.
 
+pub(crate) mod bare;
 mod code;
 mod codegen;
 mod forms;
@@ -29,6 +30,7 @@ use self::code::{Assembly, Code, Entry};
 use self::codegen::{CodegenFailure, Compiler, Function};
 use self::forms::Forms;
 pub use self::isa::Isa;
+pub(crate) use self::selftest::columns_of;
 use super::query::Query;
 use super::{Condition, Engine, EngineError, Facts, Failed, Queries, Record, Run, Words};
 use crate::image::prefetch;

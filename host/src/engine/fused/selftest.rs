@@ -5,6 +5,8 @@
 //! words, sparse and dense. The verifier proves the forms; Cranelift and the kernels are the one link that is not proved,
 //! and this is the cover for it.
 
+use std::ops::Range;
+
 use ptwalk_verifier::expr::{Arena, BinaryOp, CompareOp, ExprId, Node, Width, fold_binary, fold_compare, fold_unary};
 
 /// Entries that are compared.
@@ -44,17 +46,25 @@ pub(super) fn entries() -> Vec<u64> {
 const BLOCK: usize = 512;
 
 /// The values of expressions over argument 0, for many entries at once: one column a root.
+pub(super) fn columns(arena: &Arena, roots: &[ExprId], entries: &[u64]) -> Vec<Vec<u64>> {
+    columns_of(arena, roots, &[entries])
+}
+
+/// The values of expressions, one column a root, for as many arguments at once as the inputs' columns have. Further inputs
+/// are 0.
 ///
 /// # Cost
 /// One pass over the entries for each node that the roots reach; the operators' own functions of
 /// [`ptwalk_verifier::expr`] for all but the commonest.
-pub(super) fn columns(arena: &Arena, roots: &[ExprId], entries: &[u64]) -> Vec<Vec<u64>> {
+pub(crate) fn columns_of(arena: &Arena, roots: &[ExprId], inputs: &[&[u64]]) -> Vec<Vec<u64>> {
+    let rows = inputs.first().map_or(0, |input| input.len());
     let reachable = arena.reachable(roots);
     let mut columns: Vec<Vec<u64>> = vec![Vec::new(); arena.len()];
-    let mut results = vec![Vec::with_capacity(entries.len()); roots.len()];
-    for block in entries.chunks(BLOCK) {
+    let mut results = vec![Vec::with_capacity(rows); roots.len()];
+    for start in (0..rows).step_by(BLOCK) {
+        let block = start..rows.min(start + BLOCK);
         for id in &reachable {
-            columns[id.index()] = column(arena, *id, &columns, block);
+            columns[id.index()] = column(arena, *id, &columns, inputs, block.clone());
         }
         for (result, root) in results.iter_mut().zip(roots) {
             result.extend_from_slice(&columns[root.index()]);
@@ -63,14 +73,16 @@ pub(super) fn columns(arena: &Arena, roots: &[ExprId], entries: &[u64]) -> Vec<V
     results
 }
 
-fn column(arena: &Arena, id: ExprId, columns: &[Vec<u64>], entries: &[u64]) -> Vec<u64> {
+fn column(arena: &Arena, id: ExprId, columns: &[Vec<u64>], inputs: &[&[u64]], block: Range<usize>) -> Vec<u64> {
     let width = arena.width(id);
     let of = |id: ExprId| columns[id.index()].as_slice();
     let one = |a: ExprId, f: &dyn Fn(u64) -> u64| of(a).iter().map(|a| f(*a)).collect::<Vec<u64>>();
     match arena.node(id) {
-        Node::Const(value) => vec![value; entries.len()],
-        Node::Input(0) => entries.iter().map(|x| x & width.mask()).collect(),
-        Node::Input(_) => vec![0; entries.len()],
+        Node::Const(value) => vec![value; block.len()],
+        Node::Input(number) => match inputs.get(number as usize) {
+            Some(input) => input[block].iter().map(|x| x & width.mask()).collect(),
+            None => vec![0; block.len()],
+        },
         Node::Not(a) => of(a).iter().map(|a| a ^ 1).collect(),
         Node::Bit(a, bit) => of(a).iter().map(|a| a >> bit & 1).collect(),
         Node::Unary(op, a) => one(a, &|a| fold_unary(op, width, a)),

@@ -9,8 +9,8 @@
 //! without Blowup" (MEMICS 2006), under the names used there, with exclusive-or cancellation on top.
 
 use super::cone::Model;
-use super::fault::{Fault, injected};
 use super::hash::KeyedMap;
+use crate::fault::{Fault, seeded};
 use std::ops::Not;
 
 /// A node of the graph, or its complement.
@@ -208,7 +208,7 @@ impl Aig {
             }
         }
         let (low, high) = if a < b { (a, b) } else { (b, a) };
-        let key_high = if injected(Fault::HashIgnoresSign) { Lit(high.0 | 1) } else { high };
+        let key_high = if seeded(Fault::HashIgnoresSign) { Lit(high.0 | 1) } else { high };
         if let Some(&lit) = self.gates.get(&low.packed(key_high)) {
             return Ok(lit);
         }
@@ -258,7 +258,7 @@ impl Aig {
         if then == !otherwise {
             return self.xor(condition, otherwise);
         }
-        let (then, otherwise) = if injected(Fault::MuxSwapped) { (otherwise, then) } else { (then, otherwise) };
+        let (then, otherwise) = if seeded(Fault::MuxSwapped) { (otherwise, then) } else { (then, otherwise) };
         let taken = self.and(condition, then)?;
         let left = self.and(!condition, otherwise)?;
         self.or(taken, left)
@@ -338,7 +338,7 @@ fn one_sided(gate: Lit, (x, y): (Lit, Lit), other: Lit) -> Rewritten {
         if other == !x || other == !y {
             return Rewritten::To(other); // subsumption
         }
-        let flip = !injected(Fault::SubstitutionSign);
+        let flip = !seeded(Fault::SubstitutionSign);
         if other == x {
             return Rewritten::Again(y.flip_if(flip), other); // substitution
         }
@@ -354,7 +354,7 @@ fn two_sided(a: Lit, (x, y): (Lit, Lit), b: Lit, (z, w): (Lit, Lit)) -> Rewritte
     match (a.is_complemented(), b.is_complemented()) {
         (false, false) => {
             if x == !z || x == !w || y == !z || y == !w {
-                if injected(Fault::ContradictionMissed) {
+                if seeded(Fault::ContradictionMissed) {
                     return Rewritten::Again(z, a);
                 }
                 return Rewritten::To(Lit::FALSE); // contradiction
@@ -370,7 +370,7 @@ fn two_sided(a: Lit, (x, y): (Lit, Lit), b: Lit, (z, w): (Lit, Lit)) -> Rewritte
         (true, false) => negative_positive((x, y), b, (z, w)),
         (false, true) => negative_positive((z, w), a, (x, y)),
         (true, true) => {
-            let flip = !injected(Fault::ResolutionSign);
+            let flip = !seeded(Fault::ResolutionSign);
             if (x == z && y == !w) || (x == w && y == !z) {
                 return Rewritten::To(x.flip_if(flip)); // resolution
             }

@@ -8,7 +8,7 @@
 
 use super::aig::{Aig, CircuitError, Lit};
 use super::cone::Cone;
-use super::fault::{Fault, injected};
+use crate::fault::{Fault, seeded};
 
 /// Rebuildings of one question. Each finds the constants that the last one uncovered; few questions need three.
 const ROUNDS: u32 = 8;
@@ -69,7 +69,7 @@ fn conjuncts(cone: &Cone) -> (Vec<Option<Lit>>, Vec<Lit>) {
     let mut leaves = Vec::new();
     let mut pending = vec![cone.root()];
     while let Some(lit) = pending.pop() {
-        let value = Lit::constant(lit.is_complemented() == injected(Fault::AssumedSign));
+        let value = Lit::constant(lit.is_complemented() == seeded(Fault::AssumedSign));
         if known[lit.node()].replace(value) == Some(value) {
             continue;
         }

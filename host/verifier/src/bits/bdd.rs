@@ -11,9 +11,9 @@ use super::aig::Lit;
 use super::budget::BDD_STEPS_PER_NODE;
 use super::cone::{Cone, Model};
 use super::cover::Cube;
-use super::fault::{Fault, injected};
 use super::hash::Keyed;
 use crate::deadline::Deadline;
+use crate::fault::{Fault, seeded};
 
 /// A diagram node or its complement. The same packing as a graph literal, over other nodes: 0 is the constant.
 type Edge = Lit;
@@ -267,7 +267,7 @@ impl<'a> Bdd<'a> {
         if node.level != level {
             return (edge, edge);
         }
-        let flip = edge.is_complemented() && !injected(Fault::BddComplementLost);
+        let flip = edge.is_complemented() && !seeded(Fault::BddComplementLost);
         (node.low.flip_if(flip), node.high.flip_if(flip))
     }
 
@@ -277,7 +277,7 @@ impl<'a> Bdd<'a> {
 
     fn cached(&self, f: Edge, g: Edge) -> Option<Edge> {
         self.cache[self.slot(f, g)]
-            .filter(|entry| entry.0 == f && (entry.1 == g || injected(Fault::BddCacheKey)))
+            .filter(|entry| entry.0 == f && (entry.1 == g || seeded(Fault::BddCacheKey)))
             .map(|entry| entry.2)
     }
 
@@ -301,7 +301,7 @@ impl<'a> Bdd<'a> {
             let level = self.nodes[edge.node()].level;
             let (low, high) = self.children(edge, level);
             let take_high = low == Edge::FALSE;
-            let position = if injected(Fault::ModelOrder) { level as usize } else { self.input_at[level as usize] };
+            let position = if seeded(Fault::ModelOrder) { level as usize } else { self.input_at[level as usize] };
             values[position] = take_high;
             edge = if take_high { high } else { low };
         }

@@ -11,10 +11,10 @@ use super::assume;
 use super::bdd::{self, Bdd};
 use super::budget::{self, QueryBudget};
 use super::cone::{Cone, Model};
-use super::fault::{Fault, injected};
 use super::sat::{self, Sat};
 use super::simulate::{Patterns, Simulator, shrink};
 use super::word::{self, Word};
+use crate::fault::{Fault, seeded};
 use std::collections::VecDeque;
 
 /// Counterexamples remembered for the next question: one batch.
@@ -201,7 +201,7 @@ impl Decider {
             Answer::AlwaysFalse(by) => Ok(Verdict::Proved { by }),
             Answer::Model(model, by) => {
                 let model = shrink(&cone, model);
-                if !injected(Fault::ModelUnchecked) && !aig.evaluate(lit, &model) {
+                if !seeded(Fault::ModelUnchecked) && !aig.evaluate(lit, &model) {
                     return Err(DecideError::WrongModel { by, model });
                 }
                 self.remember(&model);
@@ -239,7 +239,7 @@ impl Decider {
     /// # Errors
     /// [`DecideError`].
     pub fn implies(&mut self, aig: &mut Aig, given: Lit, claim: Lit) -> Result<Implication, DecideError> {
-        let kept = if injected(Fault::PreconditionIgnored) { Lit::TRUE } else { given };
+        let kept = if seeded(Fault::PreconditionIgnored) { Lit::TRUE } else { given };
         let violation = aig.and(kept, !claim)?;
         let by = match self.always_false(aig, violation)? {
             Verdict::Proved { by } => by,
@@ -248,7 +248,7 @@ impl Decider {
         };
         match self.always_false(aig, given)? {
             Verdict::Refuted { model, .. } => Ok(Implication::Proved { by, witness: model }),
-            Verdict::Proved { .. } if injected(Fault::VacuityMissed) => {
+            Verdict::Proved { .. } if seeded(Fault::VacuityMissed) => {
                 Ok(Implication::Proved { by, witness: Model::zero(aig.input_widths().len()) })
             }
             Verdict::Proved { by } => Ok(Implication::Vacuous { by }),

@@ -11,8 +11,8 @@
 
 use super::aig::Lit;
 use super::cone::{Cone, Model};
-use super::fault::{Fault, injected};
 use crate::deadline::Deadline;
+use crate::fault::{Fault, seeded};
 use batsat::{Callbacks, ClauseKind, Solver, SolverInterface, lbool};
 use std::cell::Cell;
 
@@ -88,7 +88,7 @@ impl<'a> Sat<'a> {
         let gate = self.literals[1 + self.cone.inputs().len() + index];
         let (a, b) = (self.literal(a), self.literal(b));
         self.clause(&[!gate, a]);
-        if !injected(Fault::ClauseDropped) {
+        if !seeded(Fault::ClauseDropped) {
             self.clause(&[!gate, b]);
         }
         self.clause(&[gate, !a, !b]);
@@ -121,7 +121,7 @@ impl<'a> Sat<'a> {
             let model = self.cone.model(|index| self.solver.value_lit(self.literals[1 + index]) == lbool::TRUE);
             return Outcome::Model(model);
         }
-        if (answer == lbool::FALSE) != injected(Fault::SatAnswerInverted) {
+        if (answer == lbool::FALSE) != seeded(Fault::SatAnswerInverted) {
             return Outcome::AlwaysFalse;
         }
         Outcome::Exhausted

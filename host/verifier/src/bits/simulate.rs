@@ -8,7 +8,7 @@
 use super::aig::{InputBit, Lit};
 use super::budget;
 use super::cone::{Cone, Model};
-use super::fault::{Fault, injected};
+use crate::fault::{Fault, seeded};
 
 /// Values of every node of a cone in 64 lanes.
 pub(super) struct Simulator<'a> {
@@ -30,7 +30,7 @@ impl<'a> Simulator<'a> {
         for (index, &(a, b)) in self.cone.gates().iter().enumerate() {
             self.values[first_gate + index] = self.lanes(a) & self.lanes(b);
         }
-        let root = self.cone.root().flip_if(injected(Fault::SimulationRootSign));
+        let root = self.cone.root().flip_if(seeded(Fault::SimulationRootSign));
         self.lanes(root)
     }
 
@@ -204,7 +204,7 @@ pub(super) fn shrink(cone: &Cone, model: Model) -> Model {
             let mut words = model.words().to_vec();
             words[word] = 0;
             let candidate = Model::new(words);
-            if injected(Fault::ShrinkUnchecked) || simulator.first_true(std::slice::from_ref(&candidate)).is_some() {
+            if seeded(Fault::ShrinkUnchecked) || simulator.first_true(std::slice::from_ref(&candidate)).is_some() {
                 model = candidate;
             }
         }

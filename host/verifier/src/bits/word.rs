@@ -17,7 +17,7 @@ pub use shift::{rotl, rotr, shl, shr_s, shr_u};
 pub use table::lookup;
 
 use super::aig::{Aig, CircuitError, Lit};
-use super::fault::{Fault, injected};
+use crate::fault::{Fault, seeded};
 
 /// A word of 1 to 64 literals, lowest bit first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,7 +146,7 @@ pub fn ult(g: &mut Aig, a: &Word, b: &Word) -> Result<Lit, CircuitError> {
 
 /// Whether `a` is below `b`, both in two's complement.
 pub fn slt(g: &mut Aig, a: &Word, b: &Word) -> Result<Lit, CircuitError> {
-    if injected(Fault::SignedAsUnsigned) {
+    if seeded(Fault::SignedAsUnsigned) {
         return ult(g, a, b);
     }
     ult(g, &flip_sign(a), &flip_sign(b))

@@ -3,6 +3,7 @@
 use super::eval::signed;
 use super::field::Field;
 use super::{Arena, BinaryOp, Built, ExprId, Node, UnaryOp, Width};
+use crate::fault::{Fault, seeded};
 
 impl Arena {
     /// An operator of one word.
@@ -69,7 +70,7 @@ impl Arena {
         }
         if let Node::Binary(BinaryOp::Add, p, q) = self.node(a) {
             if p == b {
-                return Ok(q);
+                return Ok(if seeded(Fault::SubtractionSwapped) { p } else { q });
             }
             if q == b {
                 return Ok(p);
@@ -124,6 +125,9 @@ impl Arena {
             }
             return self.intern(Node::Binary(op, a, b), width);
         };
+        if amount >= modulus && seeded(Fault::ShiftAmountUnmaskedConst) {
+            return self.constant(width, 0);
+        }
         let amount = amount % modulus;
         if amount == 0 {
             return Ok(a);
@@ -138,7 +142,7 @@ impl Arena {
             BinaryOp::ShrU => {
                 self.field(Field { base: field.base, shift: field.shift - by, mask: field.mask >> amount }, width)
             }
-            BinaryOp::ShrS if self.facts(a).zeros & width.sign_bit() != 0 => {
+            BinaryOp::ShrS if self.facts(a).zeros & width.sign_bit() != 0 || seeded(Fault::SignedShiftIsUnsigned) => {
                 let amount = self.constant(width, amount)?;
                 self.shift(BinaryOp::ShrU, a, amount)
             }
@@ -200,7 +204,8 @@ impl Arena {
                 self.shift(BinaryOp::ShrU, a, amount)
             }
             (BinaryOp::URem, Some(divisor)) if divisor.is_power_of_two() => {
-                let mask = self.constant(width, divisor - 1)?;
+                let mask = if seeded(Fault::PowerOfTwoMaskOff) { divisor * 2 - 1 } else { divisor - 1 };
+                let mask = self.constant(width, mask)?;
                 self.and(a, mask)
             }
             _ => self.intern(Node::Binary(op, a, b), width),

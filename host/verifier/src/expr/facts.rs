@@ -4,6 +4,7 @@
 //! part of addition follows the published "tnum" of Linux' verifier (kernel/bpf/tnum.c, `tnum_add`).
 
 use super::{Arena, BinaryOp, CompareOp, ExprId, Node, UnaryOp, Width, fold_binary, fold_compare, fold_unary};
+use crate::fault::{Fault, seeded};
 
 /// Facts about a value, zero-extended to 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +198,7 @@ fn of_sum(width: Width, a: Facts, b: Facts) -> Facts {
     let unknown_b = b.undecided();
     let least = a.ones.wrapping_add(b.ones);
     let unknown_sum = unknown_a.wrapping_add(unknown_b);
-    let carries = least.wrapping_add(unknown_sum) ^ least;
+    let carries = if seeded(Fault::SumForgetsCarry) { 0 } else { least.wrapping_add(unknown_sum) ^ least };
     let unknown = (carries | unknown_a | unknown_b) & width.mask();
     let ones = least & !unknown & width.mask();
     let bits = Facts::bits(!unknown & !ones, ones);

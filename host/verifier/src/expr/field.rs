@@ -6,6 +6,7 @@
 //! makes of either are the same node.
 
 use super::{Arena, BinaryOp, Built, ExprId, Node, Width};
+use crate::fault::{Fault, seeded};
 
 /// `(base << shift) & mask` where `shift >= 0`, `(base >> -shift) & mask` otherwise, both in 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl Arena {
         if self.width(a) != Width::W32 {
             return Ok(a);
         }
-        if self.facts(a).zeros & Width::W32.sign_bit() != 0 {
+        if self.facts(a).zeros & Width::W32.sign_bit() != 0 || seeded(Fault::SignExtensionLost) {
             return self.zext(a, Width::W64);
         }
         self.intern(Node::Sext(a), Width::W64)

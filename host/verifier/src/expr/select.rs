@@ -5,6 +5,7 @@
 
 use super::field::Field;
 use super::{Arena, BinaryOp, Built, CompareOp, ExprId, Node, Width};
+use crate::fault::{Fault, seeded};
 
 impl Arena {
     /// `a` where `cond`, else `b`.
@@ -98,7 +99,11 @@ impl Arena {
     /// The value of a word where a condition holds, or does not, if it has one only.
     fn implied(&self, cond: ExprId, holds: bool, word: ExprId) -> Option<u64> {
         match self.node(cond) {
-            Node::Compare(CompareOp::Eq, tested, value) if holds && tested == word => self.as_const(value),
+            Node::Compare(CompareOp::Eq, tested, value)
+                if holds != seeded(Fault::SelectArmImplied) && tested == word =>
+            {
+                self.as_const(value)
+            }
             Node::Bit(tested, bit) if tested == word && self.facts(word).possible() == 1 << bit => {
                 Some(u64::from(holds) << bit)
             }
@@ -199,7 +204,7 @@ impl Arena {
                 return self.select(cond, p, b).map(Some);
             }
             if q == b {
-                let both = self.and(cond, inner)?;
+                let both = if seeded(Fault::SelectMergeUnguarded) { inner } else { self.and(cond, inner)? };
                 return self.select(both, p, b).map(Some);
             }
             if p == b {

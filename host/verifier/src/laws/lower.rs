@@ -11,6 +11,7 @@ use super::ast::{Binary, Term, TermId, Unary};
 use super::bind::BoundLaw;
 use super::eval::extern_value;
 use crate::expr::{Arena, BinaryOp, Built, ExprId, NodeBudgetSpent, Width};
+use crate::fault::{Fault, seeded};
 
 /// A law's expressions. The variables are the inputs 0, 1, … of 64 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,8 @@ pub fn lower(
     let truth = lowering.arena.constant(Width::W1, 1)?;
     let terms = lowering.terms;
     let at = |id: TermId| terms.get(id).copied().unwrap_or(truth);
-    Ok(Lowered { precondition: formula.precondition().map_or(truth, at), claim: at(formula.claim()), terms })
+    let precondition = formula.precondition().filter(|_| !seeded(Fault::WhereIgnored));
+    Ok(Lowered { precondition: precondition.map_or(truth, at), claim: at(formula.claim()), terms })
 }
 
 struct Lowering<'a, 'l, F> {
@@ -188,7 +190,9 @@ impl<F: Fn(Helper) -> Option<ExprId>> Lowering<'_, '_, F> {
             Binary::Add => arena.add(a, b),
             Binary::Sub => arena.sub(a, b),
             Binary::Shl => self.shift(BinaryOp::Shl, a, b),
-            Binary::Shr => self.shift(BinaryOp::ShrU, a, b),
+            Binary::Shr if !seeded(Fault::LawShiftRight) => self.shift(BinaryOp::ShrU, a, b),
+            Binary::Shr => self.shift(BinaryOp::Shl, a, b),
+            Binary::Both if seeded(Fault::LawConjunctionEither) => arena.or(a, b),
             Binary::And | Binary::Both => arena.and(a, b),
             Binary::Or | Binary::Either => arena.or(a, b),
             Binary::Xor => arena.xor(a, b),

@@ -20,6 +20,7 @@ use super::obligation::{Hazard, Obligation};
 use super::state::{State, meet};
 use super::witness::{Oracle, Witnesses};
 use crate::expr::{Arena, ExprId, NodeBudgetSpent, Width};
+use crate::fault::{Fault, seeded};
 
 impl From<NodeBudgetSpent> for Problem {
     fn from(spent: NodeBudgetSpent) -> Problem {
@@ -260,6 +261,12 @@ impl<'m, 'a> Machine<'m, 'a> {
         let slots = base_slots as u64 + ty.params.len() as u64 + declared;
         self.note_slots(usize::try_from(slots).unwrap_or(usize::MAX >> 4))?;
         let mut locals = state.stack.split_off(state.stack.len().saturating_sub(ty.params.len()));
+        if seeded(Fault::ArgumentsSwapped)
+            && !self.frames.is_empty()
+            && ty.params.windows(2).all(|pair| pair[0] == pair[1])
+        {
+            locals.reverse();
+        }
         for (count, width) in &function.locals {
             let zero = self.arena.constant(*width, 0)?;
             locals.extend((0..*count).map(|_| zero));
@@ -267,7 +274,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         let caller_locals = std::mem::replace(&mut state.locals, locals);
         let caller = (caller_locals, std::mem::take(&mut state.stack));
         // wasmtime charges one unit for entering a function (func_environ.rs, `fuel_consumed: 1`).
-        state.steps += 1;
+        state.steps += u32::from(!seeded(Fault::CostOfCallForgotten));
         let end = function.code.len().saturating_sub(1);
         let block = Block { params: 0, results: ty.results.len(), end, otherwise: None };
         let body = Label::new(Kind::Body, block, 0, 0);
@@ -358,6 +365,9 @@ impl<'m, 'a> Machine<'m, 'a> {
         state.stack.extend(kept);
         self.waiting_words += state.words();
         if label.kind == Kind::Loop {
+            if seeded(Fault::StepsOfLoopForgotten) {
+                state.steps = label.entered.as_ref().map_or(0, |(_, entered)| entered.steps);
+            }
             label.back.push(state)
         } else {
             label.arrivals.push(state)
@@ -398,7 +408,7 @@ impl<'m, 'a> Machine<'m, 'a> {
                 None => conditions.push((target, hit)),
             }
         }
-        let covered = !self.defaults_remain(index, cases, default);
+        let covered = !self.defaults_remain(index, cases, default) || seeded(Fault::TableDefaultLost);
         let last = conditions.len().saturating_sub(1);
         let mut rest = Some(state);
         for (position, (target, condition)) in conditions.into_iter().enumerate() {
@@ -523,7 +533,13 @@ impl<'m, 'a> Machine<'m, 'a> {
                     Some(pointer) if pointer == position => Hazard::StackPointerLost,
                     _ => Hazard::GlobalChanged,
                 };
-                self.oblige_at((self.export, end), &state, hazard, changed)?;
+                let missed = match hazard {
+                    Hazard::StackPointerLost => seeded(Fault::StackPointerUnchecked),
+                    _ => seeded(Fault::GlobalUnchecked),
+                };
+                if !missed {
+                    self.oblige_at((self.export, end), &state, hazard, changed)?;
+                }
             }
             instructions = state.steps;
             result = state.stack.pop();

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::expr::{Arena, ExprId, NodeBudgetSpent, Width};
+use crate::fault::{Fault, seeded};
 
 /// A node of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,7 +112,7 @@ impl Guards {
         let ancestor = self.common(a, b);
         let (from_a, steps_a) = self.relative(arena, ancestor, a)?;
         let (from_b, steps_b) = self.relative(arena, ancestor, b)?;
-        let either = arena.or(from_a, from_b)?;
+        let either = if seeded(Fault::GuardOfOneArm) { from_a } else { arena.or(from_a, from_b)? };
         let guard = match self.child(arena, ancestor, either)? {
             Some(guard) => guard,
             None => ancestor,

@@ -8,6 +8,7 @@ use super::replay::replay;
 use super::state::State;
 use super::witness::Answer;
 use crate::expr::ExprId;
+use crate::fault::{Fault, seeded};
 
 /// A loop that is going round.
 #[derive(Clone, Copy)]
@@ -28,7 +29,7 @@ impl Machine<'_, '_> {
     pub(super) fn goes_on(&mut self, label: &Label, state: State) -> Result<Option<State>, Problem> {
         let condition = self.guards.all(state.guard);
         let answer = self.witnesses.ask(self.arena, condition, self.oracle);
-        if answer == Answer::Never {
+        if answer == Answer::Never || seeded(Fault::LoopStopsEarly) && label.iterations >= 7 {
             self.guards.never(self.arena, state.guard)?;
             return Ok(None);
         }

@@ -17,6 +17,7 @@ use super::obligation::Hazard;
 use super::state::{Slot, State, byte_of};
 use crate::expr::eval::signed;
 use crate::expr::{BinaryOp, ExprId, Table, Width};
+use crate::fault::{Fault, seeded};
 
 /// Alignment of the stack that LLVM keeps for WebAssembly, by which the stack pointer is told from other globals.
 const STACK_ALIGN: u64 = 16;
@@ -73,7 +74,12 @@ impl Machine<'_, '_> {
     fn effective_address(&mut self, address: ExprId, access: Access) -> Result<ExprId, Problem> {
         let wide = self.arena.zext(address, Width::W64)?;
         let offset = self.arena.constant(Width::W64, access.offset)?;
-        Ok(self.arena.add(wide, offset)?)
+        let at = self.arena.add(wide, offset)?;
+        if seeded(Fault::AddressWraps) {
+            let low = self.arena.trunc(at)?;
+            return Ok(self.arena.zext(low, Width::W64)?);
+        }
+        Ok(at)
     }
 
     /// A word with bit `bits - 1` copied into the bits above.
@@ -82,7 +88,8 @@ impl Machine<'_, '_> {
         if bits >= width.bits() {
             return Ok(word);
         }
-        let amount = self.arena.constant(width, u64::from(width.bits() - bits))?;
+        let amount =
+            self.arena.constant(width, u64::from(width.bits() - bits + u32::from(seeded(Fault::SignExtendOneLess))))?;
         let up = self.arena.shift(BinaryOp::Shl, word, amount)?;
         Ok(self.arena.shift(BinaryOp::ShrS, up, amount)?)
     }
@@ -104,7 +111,8 @@ impl Machine<'_, '_> {
             let byte = if self.layout.stack.contains(&address) {
                 match state.memory.get(&address) {
                     Some(&slot) => {
-                        let missing = self.arena.not(slot.written)?;
+                        let written = if seeded(Fault::SpillUnwritten) { always } else { slot.written };
+                        let missing = self.arena.not(written)?;
                         self.oblige(state, Hazard::Uninitialised, missing)?;
                         byte_of(self.arena, slot)?
                     }
@@ -162,7 +170,7 @@ impl Machine<'_, '_> {
             let elsewhere = self.arena.not(inside)?;
             outside = self.arena.and(outside, elsewhere)?;
         }
-        if !candidates.is_empty() {
+        if !candidates.is_empty() && !seeded(Fault::BeyondDataUnchecked) {
             self.oblige(state, Hazard::BeyondData, outside)?;
         }
         match word {
@@ -198,7 +206,7 @@ impl Machine<'_, '_> {
         let beyond = self.arena.ult(limit, index)?;
         let inside = self.arena.not(beyond)?;
         // Low bits of the index that are always 0 need no entries.
-        let stride_bits = self.arena.facts(index).zeros.trailing_ones().min(12);
+        let stride_bits = self.arena.facts(index).zeros.trailing_ones().min(12) + u32::from(seeded(Fault::TableStride));
         let reachable = last.min(self.arena.facts(index).max) >> stride_bits;
         let entries = reachable + 1;
         if entries > TABLE_ENTRIES_MAX {
@@ -211,7 +219,7 @@ impl Machine<'_, '_> {
         let entry = |entry: u64| {
             let from = start + (entry << stride_bits);
             let raw = (0..bytes).rev().fold(0u64, |raw, byte| raw << 8 | u64::from(self.data_byte(from + byte)));
-            match (access.signed, access.bytes) {
+            match (access.signed && !seeded(Fault::TableLoadUnsigned), access.bytes) {
                 (true, 1) => i64::from(raw.to_le_bytes()[0].cast_signed()).cast_unsigned() & access.width.mask(),
                 (true, 2) => {
                     let [low, high, ..] = raw.to_le_bytes();
@@ -255,6 +263,9 @@ impl Machine<'_, '_> {
         self.note_stack_address(at)?;
         let memory = Rc::make_mut(&mut state.memory);
         for (byte, address) in (0..access.bytes).zip(whole) {
+            if seeded(Fault::StoreForgetsByte) && byte + 1 == access.bytes && memory.contains_key(&address) {
+                continue;
+            }
             memory.insert(address, Slot { word, byte, written: always });
         }
         Ok(())

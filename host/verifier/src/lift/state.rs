@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::guard::{GuardId, Guards};
 use crate::expr::{Arena, BinaryOp, ExprId, NodeBudgetSpent, Width};
+use crate::fault::{Fault, seeded};
 
 /// One byte of the shadow stack: byte `byte` of `word`, defined where `written`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub(super) fn meet(
         }
         Ok::<_, NodeBudgetSpent>(met)
     };
-    let locals = list(arena, &a.locals, &b.locals)?;
+    let locals = list(arena, &a.locals, if seeded(Fault::ValuesOfOneArm) { &a.locals } else { &b.locals })?;
     let stack = list(arena, &a.stack, &b.stack)?;
     let globals = list(arena, &a.globals, &b.globals)?;
     let memory = if Rc::ptr_eq(&a.memory, &b.memory) {
@@ -81,7 +82,7 @@ pub(super) fn meet(
         work += u32::try_from(a.memory.len() + b.memory.len()).unwrap_or(u32::MAX);
         Rc::new(meet_memory(arena, first, &a.memory, &b.memory)?)
     };
-    let steps = a.steps.max(b.steps);
+    let steps = if seeded(Fault::StepsOfShorterPath) { a.steps.min(b.steps) } else { a.steps.max(b.steps) };
     Ok((State { guard, steps, locals, stack, globals, memory }, work))
 }
 

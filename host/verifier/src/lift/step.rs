@@ -6,6 +6,7 @@ use super::instr::{Instr, Relation};
 use super::obligation::Hazard;
 use super::state::State;
 use crate::expr::{BinaryOp, CompareOp, ExprId, Width};
+use crate::fault::{Fault, seeded};
 
 impl Machine<'_, '_> {
     /// Executes an operator that is not about control. Operands are there, of the right width: the module is valid.
@@ -45,6 +46,7 @@ impl Machine<'_, '_> {
                 match (condition, a, b) {
                     (Some(condition), Some(a), Some(b)) => {
                         let truth = self.arena.truth(condition)?;
+                        let (a, b) = if seeded(Fault::SelectSwapped) { (b, a) } else { (a, b) };
                         Some(self.arena.select(truth, a, b)?)
                     }
                     _ => None,
@@ -86,8 +88,8 @@ impl Machine<'_, '_> {
                 self.arena.zext(zero, Width::W32)?
             }
             Instr::Wrap => self.arena.trunc(a)?,
-            Instr::Extend { signed: true } => self.arena.sext(a)?,
-            Instr::Extend { signed: false } => self.arena.zext(a, Width::W64)?,
+            Instr::Extend { signed } if *signed || seeded(Fault::WrapKeepsSign) => self.arena.sext(a)?,
+            Instr::Extend { .. } => self.arena.zext(a, Width::W64)?,
             Instr::SignExtend(_, bits) => self.sign_extend(a, (*bits).into())?,
             _ => a,
         })
@@ -99,9 +101,14 @@ impl Machine<'_, '_> {
         let holds = match relation.op {
             CompareOp::Eq => self.arena.eq(a, b)?,
             CompareOp::Ult => self.arena.ult(a, b)?,
+            CompareOp::Slt if seeded(Fault::RelationUnsigned) => self.arena.ult(a, b)?,
             CompareOp::Slt => self.arena.slt(a, b)?,
         };
-        let truth = if relation.negated { self.arena.not(holds)? } else { holds };
+        let truth = if relation.negated && !(seeded(Fault::RelationNegationLost) && relation.op != CompareOp::Eq) {
+            self.arena.not(holds)?
+        } else {
+            holds
+        };
         Ok(self.arena.zext(truth, Width::W32)?)
     }
 
@@ -117,10 +124,17 @@ impl Machine<'_, '_> {
         if !matches!(op, BinaryOp::UDiv | BinaryOp::URem | BinaryOp::SDiv | BinaryOp::SRem) {
             return Ok(());
         }
+        if seeded(Fault::RemainderUnchecked) && matches!(op, BinaryOp::URem | BinaryOp::SRem) {
+            return Ok(());
+        }
         let zero = self.arena.constant(width, 0)?;
-        let by_zero = self.arena.eq(b, zero)?;
+        let mut by_zero = self.arena.eq(b, zero)?;
+        if seeded(Fault::ZeroByZeroUnchecked) {
+            let something = self.arena.truth(a)?;
+            by_zero = self.arena.and(by_zero, something)?;
+        }
         self.oblige(state, Hazard::DivideByZero, by_zero)?;
-        if op == BinaryOp::SDiv {
+        if op == BinaryOp::SDiv && !seeded(Fault::OverflowUnchecked) {
             let (least, minus_one) =
                 (self.arena.constant(width, width.sign_bit())?, self.arena.constant(width, u64::MAX)?);
             let (is_least, by_minus_one) = (self.arena.eq(a, least)?, self.arena.eq(b, minus_one)?);

@@ -33,6 +33,11 @@ impl LawSet {
         Ok(LawSet { laws, overruled: Vec::new(), errors: Vec::new(), sha256: hash.finalize().into() })
     }
 
+    /// No laws, for what is decided without them.
+    pub(super) fn none() -> LawSet {
+        LawSet { laws: Vec::new(), overruled: Vec::new(), errors: Vec::new(), sha256: [0; 32] }
+    }
+
     /// The host's laws and those of a file. A law of the file with the name of one of the host's is left out, with a
     /// warning.
     ///

@@ -11,6 +11,7 @@
 //! Bounded by [`budget`], and by the budgets of lifting and proving, whatever the plugin and the laws.
 
 pub mod budget;
+mod claims;
 mod explain;
 mod forms;
 mod geometry;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use ptwalk_abi::Config;
 
+pub use claims::{Claim, Claims, Witness};
 pub use forms::{Form, FormSource};
 pub use lawset::LawSet;
 pub use machines::{MACHINES, Machine};
@@ -152,8 +154,16 @@ impl<'p> Session<'p> {
         let deadline = Deadline::after(budget::TIME_MAX);
         let budget = QueryBudget { deadline: Some(deadline), ..QueryBudget::default() };
         let prover = Prover::new(bits_budget::GATES, budget);
-        let mut run =
-            Run { session: self, config, laws, prover, deadline, errors: Errors::default(), names: Names::default() };
+        let mut run = Run {
+            session: self,
+            config,
+            laws,
+            prover,
+            deadline,
+            errors: Errors::default(),
+            names: Names::default(),
+            witnesses: Vec::new(),
+        };
         laws.diagnostics().for_each(|error| run.errors.push(error));
         run.decide(demand)
     }
@@ -168,6 +178,8 @@ struct Run<'s, 'p> {
     deadline: Deadline,
     errors: Errors,
     names: Names,
+    /// The inputs for which something is refused.
+    witnesses: Vec<Witness>,
 }
 
 impl Run<'_, '_> {

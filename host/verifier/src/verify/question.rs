@@ -2,6 +2,7 @@
 
 use crate::bits::decide::{DecideError, Engine, Exhausted, Implication, Verdict};
 use crate::expr::{Arena, ExprId};
+use crate::fault::{Fault, seeded};
 
 use super::Run;
 use super::budget::TIME_MAX;
@@ -33,6 +34,7 @@ impl Run<'_, '_> {
         match self.prover.always_false(arena, condition) {
             Ok(Verdict::Proved { .. }) => Answer::Never,
             Ok(Verdict::Refuted { model, .. }) => Answer::For(model.words().to_vec()),
+            Ok(Verdict::Unknown { .. }) if seeded(Fault::UnknownIsNever) => Answer::Never,
             Ok(Verdict::Unknown { exhausted, .. }) => Answer::Unknown(spent(exhausted)),
             Err(error) => Answer::Unknown(fault(&error)),
         }

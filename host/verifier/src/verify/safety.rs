@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use ptwalk_abi::Helper;
 
+use super::claims::Witness;
 use super::explain::exported;
 use super::question::{Answer, UNCONFIRMED};
 use super::twice::{Twice, lasts};
@@ -15,6 +16,7 @@ use super::values::{Counterexample, Side, Value, inputs};
 use super::{Run, code};
 use crate::code::Code;
 use crate::expr::{Arena, ExprId, Width};
+use crate::fault::{Fault, seeded};
 use crate::lift::{Ending, Finding, Goal, Hazard, Lifted, LiftedExport, Obligation, Place, Problem, replay_export};
 use crate::report::Diagnostic;
 
@@ -25,6 +27,8 @@ pub(super) struct Doubts {
     pub hazardous: BTreeSet<Helper>,
     /// Predicates that are reported as neither 0 nor 1, so that no law need say it again.
     pub not_boolean: BTreeSet<Helper>,
+    /// The names of all these, and of exports that are no helper.
+    pub exports: BTreeSet<String>,
 }
 
 impl Run<'_, '_> {
@@ -37,6 +41,9 @@ impl Run<'_, '_> {
         for export in &lifted.exports {
             let sound = self.check_obligations(&mut lifted.arena, export, (&lifted.exports, &forms), &mut reported);
             let boolean = self.check_boolean(&mut lifted.arena, export, &forms);
+            if !sound || !boolean {
+                doubts.exports.insert(export.name.clone());
+            }
             let Some(helper) = export.helper else { continue };
             if !sound {
                 doubts.hazardous.insert(helper);
@@ -56,7 +63,8 @@ impl Run<'_, '_> {
         reported: &mut BTreeSet<(Hazard, u32, usize)>,
     ) -> bool {
         let (mut sound, mut told) = (true, false);
-        for (number, obligation) in export.obligations.iter().enumerate() {
+        let asked = if seeded(Fault::FirstObligationOnly) { 1 } else { export.obligations.len() };
+        for (number, obligation) in export.obligations.iter().enumerate().take(asked) {
             let found = match self.ask(arena, obligation.when) {
                 Answer::Never => continue,
                 Answer::For(input) if self.happens(export, obligation, &input) => {
@@ -99,13 +107,14 @@ impl Run<'_, '_> {
     /// Whether the code itself does for an input what the obligation says, where it says.
     fn happens(&self, export: &LiftedExport, obligation: &Obligation, input: &[u64]) -> bool {
         let replay = replay_export(&self.session.module, self.config, &export.name, input);
-        replay.is_some_and(|replay| replay.meets(obligation.hazard, &obligation.place))
+        seeded(Fault::CounterexampleUnreplayed)
+            || replay.is_some_and(|replay| replay.meets(obligation.hazard, &obligation.place))
     }
 
     /// Whether the result of a predicate is 0 or 1 for every input.
     fn check_boolean(&mut self, arena: &mut Arena, export: &LiftedExport, forms: &[(Helper, ExprId)]) -> bool {
         let (Some(helper), Some(result)) = (export.helper, export.result) else { return true };
-        if !helper.signature().is_bool() || arena.facts(result).max <= 1 {
+        if !helper.signature().is_bool() || arena.facts(result).max <= 1 || seeded(Fault::BooleanUnchecked) {
             return true;
         }
         let beyond = arena.constant(Width::W32, 1).and_then(|one| arena.ult(one, result));
@@ -114,6 +123,8 @@ impl Run<'_, '_> {
             Ok(Answer::For(input)) => {
                 match replay_export(&self.session.module, self.config, &export.name, &input).map(|r| r.ending) {
                     Some(Ending::Returned(Some(value))) if value > 1 => {
+                        let export_name = export.name.clone();
+                        self.witnesses.push(Witness { export: export_name, code: Code::R701, input: input.clone() });
                         let (error, shown) = not_boolean(helper, export, &input, value);
                         self.explain_call(error, helper, &shown, Goal::End, (&*arena, forms))
                     }
@@ -153,6 +164,7 @@ impl Run<'_, '_> {
     ) -> Diagnostic {
         let (hazard, place) = (obligation.hazard, &obligation.place);
         let code = code(hazard.code());
+        self.witnesses.push(Witness { export: export.name.clone(), code, input: input.to_vec() });
         let message = format!("{}: {hazard}", export.name);
         let error = at(code, message, code.explain().why, place, &export.name).suggest(code.explain().fix);
         let Some(helper) = export.helper else {
@@ -228,7 +240,7 @@ pub(super) fn finding(finding: &Finding) -> Diagnostic {
 }
 
 /// The arguments for which a problem shows.
-fn input_of(problem: &Problem) -> Option<&[u64]> {
+pub(super) fn input_of(problem: &Problem) -> Option<&[u64]> {
     match problem {
         Problem::NoExit { input: Some(input), .. }
         | Problem::StillLooping { input, .. }

@@ -1,7 +1,7 @@
 //! The power of the properties: each seeded fault must be noticed by one of them.
 
 use super::{Finding, circuits, portfolio, words};
-use crate::bits::fault::{self, Fault};
+use crate::fault::{self, Fault};
 use std::time::Instant;
 
 type Property = (&'static str, fn() -> Result<(), Finding>);

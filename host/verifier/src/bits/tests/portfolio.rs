@@ -7,10 +7,10 @@ use crate::bits::bdd::{self, Bdd};
 use crate::bits::budget::{self, QueryBudget};
 use crate::bits::cone::Cone;
 use crate::bits::decide::{DecideError, Decider, Engine, Exhausted, Implication, Spent, Verdict};
-use crate::bits::fault::{self, Fault};
 use crate::bits::sat::{Ceiling, Outcome, Sat};
 use crate::bits::word::{self, Word};
 use crate::deadline::Deadline;
+use crate::fault::{self, Fault};
 use std::time::{Duration, Instant};
 
 /// An odd constant whose products spread over all bits.

@@ -5,8 +5,8 @@
 //! in one order first, so `x * y` and `y * x` are the same literals.
 
 use super::super::aig::{Aig, CircuitError, Lit};
-use super::super::fault::{Fault, injected};
 use super::{Word, any_of, mux, not, same_width, shift, ult};
+use crate::fault::{Fault, seeded};
 
 /// Sum of two equally long bit vectors and a carry, without the carry out.
 fn ripple(g: &mut Aig, a: &[Lit], b: &[Lit], carry: Lit) -> Result<Vec<Lit>, CircuitError> {
@@ -17,7 +17,7 @@ fn ripple(g: &mut Aig, a: &[Lit], b: &[Lit], carry: Lit) -> Result<Vec<Lit>, Cir
         sum.push(g.xor(half, carry)?);
         let generated = g.and(x, y)?;
         let propagated = g.and(half, carry)?;
-        carry = if injected(Fault::CarryDropped) { generated } else { g.or(generated, propagated)? };
+        carry = if seeded(Fault::CarryDropped) { generated } else { g.or(generated, propagated)? };
     }
     Ok(sum)
 }
@@ -90,7 +90,7 @@ fn mul_constant(g: &mut Aig, a: &Word, factor: u64) -> Result<Word, CircuitError
             let negative = rest & 3 == 3;
             let partial: Vec<Lit> = a.0[..width - shift].iter().map(|&bit| bit.flip_if(negative)).collect();
             add_at(g, &mut product, shift, &partial, Lit::constant(negative))?;
-            rest = if negative && !injected(Fault::FactorDigitCarry) { rest + 1 } else { rest - 1 };
+            rest = if negative && !seeded(Fault::FactorDigitCarry) { rest + 1 } else { rest - 1 };
         }
         rest >>= 1;
     }
@@ -158,7 +158,7 @@ pub fn rem_s(g: &mut Aig, a: &Word, b: &Word) -> Result<Word, CircuitError> {
     same_width(a, b)?;
     let (x, y) = (magnitude(g, a)?, magnitude(g, b)?);
     let remainder = rem_u(g, &x, &y)?;
-    let sign = if injected(Fault::RemainderSign) { b.sign() } else { a.sign() };
+    let sign = if seeded(Fault::RemainderSign) { b.sign() } else { a.sign() };
     negate_if(g, sign, &remainder)
 }
 

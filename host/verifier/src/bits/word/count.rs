@@ -1,9 +1,9 @@
 //! Counting bits.
 
 use super::super::aig::{Aig, CircuitError, Lit};
-use super::super::fault::{Fault, injected};
 use super::Word;
 use super::arith::add_growing;
+use crate::fault::{Fault, seeded};
 
 /// Number of set bits, as a word of the same width, by a tree of adders.
 pub fn popcnt(g: &mut Aig, a: &Word) -> Result<Word, CircuitError> {
@@ -55,7 +55,7 @@ fn merge(g: &mut Aig, pair: &[Vec<Lit>]) -> Result<Vec<Lit>, CircuitError> {
     }
     merged.push(g.and(low_zero, !high_zero)?);
     let both = g.and(low_zero, high_zero)?;
-    merged.push(if injected(Fault::CountOfZero) { Lit::FALSE } else { both });
+    merged.push(if seeded(Fault::CountOfZero) { Lit::FALSE } else { both });
     Ok(merged)
 }
 

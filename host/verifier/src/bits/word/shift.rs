@@ -4,8 +4,8 @@
 //! is not looked at.
 
 use super::super::aig::{Aig, CircuitError, Lit};
-use super::super::fault::{Fault, injected};
 use super::Word;
+use crate::fault::{Fault, seeded};
 
 /// Moves the bits of `a` by `amount`: in each row, bit `i` comes from `source(i, distance)`, or is `fill`.
 fn barrel(
@@ -16,7 +16,7 @@ fn barrel(
     source: impl Fn(usize, usize) -> Option<usize>,
 ) -> Result<Word, CircuitError> {
     let width = a.0.len();
-    let rows = width.next_power_of_two().trailing_zeros() as usize + usize::from(injected(Fault::ShiftAmountUnmasked));
+    let rows = width.next_power_of_two().trailing_zeros() as usize + usize::from(seeded(Fault::ShiftAmountUnmasked));
     let mut bits = a.0.clone();
     for (row, &moved) in amount.0.iter().enumerate().take(rows) {
         bits = (0..width)
@@ -41,7 +41,7 @@ pub fn shr_u(g: &mut Aig, a: &Word, amount: &Word) -> Result<Word, CircuitError>
 
 /// `a >> amount`, filled with the sign.
 pub fn shr_s(g: &mut Aig, a: &Word, amount: &Word) -> Result<Word, CircuitError> {
-    let fill = if injected(Fault::ShiftFillZero) { Lit::FALSE } else { a.sign() };
+    let fill = if seeded(Fault::ShiftFillZero) { Lit::FALSE } else { a.sign() };
     barrel(g, a, amount, fill, |bit, distance| bit.checked_add(distance))
 }
 

@@ -1,9 +1,9 @@
 //! Reading a constant table at a symbolic index.
 
 use super::super::aig::{Aig, CircuitError, Lit};
-use super::super::fault::{Fault, injected};
 use super::arith::any_from;
 use super::{Word, and};
+use crate::fault::{Fault, seeded};
 
 /// Entry `index` of a table of constants of `width` bits; zero beyond its end. One tree of multiplexers per bit of the
 /// result, one row of it per bit of the index; equal halves of a column collapse, equal columns are built once.
@@ -25,7 +25,7 @@ pub fn lookup(g: &mut Aig, index: &Word, entries: &[u64], width: u32) -> Result<
         select(g, address, column)
     });
     let entry = Word::new(columns.collect::<Result<_, _>>()?)?;
-    if injected(Fault::TableIndexCut) {
+    if seeded(Fault::TableIndexCut) {
         return Ok(entry);
     }
     let inside = !any_from(g, index, address_bits)?;

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use ptwalk::engine::{Engine, Queries, Wanted};
-use ptwalk::gup::{FollFlags, Gup, GupOutcome, Policy, get_user_pages_fast, put_pages};
-use ptwalk::image::Image;
-use ptwalk::walk::{Event, Passed, Root, TableSet, WalkError, walk_map};
-use ptwalk::zone::{DevPagemap, PageKind, PgmapType, Zone};
 use ptwalk_abi::{
     Config, Extern, Geometry, GeometryError, Half, KVersion, Kconfig, Level, Pfn, PhysAddr, VaRange, VirtAddr,
 };
 use ptwalk_arm64::Arm64;
 
-use crate::support::core::ByteOrder;
-use crate::support::random::Random;
-use crate::support::{Native, engines};
-use crate::{Failure, rounds};
+use super::engines::{Native, engines_of};
+use super::memory::Memory;
+use super::minimise::Kind;
+use super::random::Random;
+use super::run::{Entry, Failure, Property, Tally};
+use crate::engine::{Engine, Queries, Wanted};
+use crate::gup::{FollFlags, Gup, GupOutcome, Policy, get_user_pages_fast, put_pages};
+use crate::image::{ByteOrder, Image};
+use crate::walk::{Event, Passed, Root, TableSet, WalkError, walk_map};
+use crate::zone::{DevPagemap, PageKind, PgmapType, Zone};
 
 /// Tables of one image, at the first pages of memory.
 const TABLES: u64 = 10;
@@ -26,7 +27,7 @@ const FRAMES: u64 = 1 << 10;
 /// Events after which a walk is ended: shared tables may expand.
 const EVENTS_MAX: usize = 3000;
 
-fn config(random: &mut Random) -> Config {
+fn config(random: &mut Random<'_>) -> Config {
     let (page_shift, va_bits, pa_bits) = random.pick(&[
         (12, 39, 48),
         (12, 48, 48),
@@ -66,7 +67,7 @@ fn config(random: &mut Random) -> Config {
 }
 
 /// A word as tables of a depth have them: mostly what belongs there, now and then anything.
-fn word(random: &mut Random, page_shift: u32, depth: u64, depths: u64) -> u64 {
+fn word(random: &mut Random<'_>, page_shift: u32, depth: u64, depths: u64) -> u64 {
     let table = (1 + random.below(TABLES)) << page_shift;
     let below = (1 + depth + 1 + depths * random.below((TABLES - depth - 2) / depths + 1)) << page_shift;
     let frame = random.below(FRAMES) << page_shift;
@@ -93,10 +94,10 @@ struct Space {
     stored: Vec<u64>,
 }
 
-fn space(random: &mut Random, config: &Config, geometry: &Geometry) -> Result<Space, Failure> {
+fn space(random: &mut Random<'_>, config: &Config, geometry: &Geometry) -> Result<Space, Failure> {
     let page_shift = geometry.page_shift();
     let depths = geometry.slots().len() as u64;
-    let mut memory = crate::support::Memory::default();
+    let mut memory = Memory::default();
     let mut stored = Vec::new();
     for table in 1..=TABLES {
         memory.store(table << page_shift, 0);
@@ -122,7 +123,7 @@ fn space(random: &mut Random, config: &Config, geometry: &Geometry) -> Result<Sp
 }
 
 /// An address near the ends of tables at every level, where there is something.
-fn address(random: &mut Random, geometry: &Geometry, whole: VaRange) -> VirtAddr {
+fn address(random: &mut Random<'_>, geometry: &Geometry, whole: VaRange) -> VirtAddr {
     let offset = geometry.slots().iter().fold(0, |va, slot| {
         let entries = u64::from(slot.entries);
         let index = match random.below(4) {
@@ -136,7 +137,7 @@ fn address(random: &mut Random, geometry: &Geometry, whole: VaRange) -> VirtAddr
     VirtAddr(whole.first.0 + (offset & span))
 }
 
-fn range(random: &mut Random, geometry: &Geometry, whole: VaRange) -> Result<VaRange, Failure> {
+fn range(random: &mut Random<'_>, geometry: &Geometry, whole: VaRange) -> Result<VaRange, Failure> {
     let shift = random.pick(geometry.slots()).shift;
     let len = 1 + (random.below(64) << shift) + random.below(1 << geometry.page_shift());
     Ok(VaRange::new(address(random, geometry, whole), len).ok_or("an empty range")?)
@@ -192,7 +193,7 @@ fn check_walk(events: &[(Event, Vec<Passed>)], range: VaRange, depth: usize) -> 
     if ended { Ok(()) } else { Err(format!("the walk of {range:x?} ended at {next:#x}").into()) }
 }
 
-fn zone(random: &mut Random, space: &Space, page_shift: u32) -> Result<Zone, Failure> {
+fn zone(random: &mut Random<'_>, space: &Space, page_shift: u32) -> Result<Zone, Failure> {
     let mut zone = Zone::default();
     for _ in 0..random.below(6) {
         // Blocks are aligned, so that most of them map from frame 0 on.
@@ -217,7 +218,9 @@ fn zone(random: &mut Random, space: &Space, page_shift: u32) -> Result<Zone, Fai
     }
     for _ in 0..random.pick(&[0, 0, 3, 40]) {
         let changed = if random.one_in(3) { 0 } else { random.word() };
-        zone.inject_change(PhysAddr(random.pick(&space.stored)), changed);
+        if !space.stored.is_empty() {
+            zone.inject_change(PhysAddr(random.pick(&space.stored)), changed);
+        }
     }
     Ok(zone)
 }
@@ -282,7 +285,7 @@ fn differ<T: PartialEq + std::fmt::Debug>(what: &str, config: &Config, answers: 
     }
 }
 
-fn shape(random: &mut Random) -> Result<(Config, Geometry), Failure> {
+fn shape(random: &mut Random<'_>) -> Result<(Config, Geometry), Failure> {
     let config = config(random);
     let page_shift = config.get(Extern::PAGE_SHIFT).unsigned_abs();
     let geometry = Geometry::evaluate::<GeometryError>(page_shift, |helper, arg| {
@@ -292,12 +295,40 @@ fn shape(random: &mut Random) -> Result<(Config, Geometry), Failure> {
     Ok((config, geometry))
 }
 
-#[test]
-fn walks_are_the_same_in_every_engine() {
-    rounds("walks", |random| {
+/// A request of any kernel, mostly with flags that it accepts.
+fn request(random: &mut Random<'_>) -> Gup {
+    let policy = random.pick(&Policy::ALL);
+    let accepted = |flag: &FollFlags| policy.flags.word(*flag).is_ok();
+    let flags = FollFlags::ALL
+        .into_iter()
+        .map(|(flag, _)| flag)
+        .fold(FollFlags::NONE, |flags, flag| flags.with(flag, random.one_in(if accepted(&flag) { 2 } else { 100 })));
+    Gup { policy, ..Gup::new(flags) }
+}
+
+/// Bytes of choices that one input takes; those of a few images beyond come out as tables of zeros.
+const CHOICES: usize = 384 << 10;
+
+/// Walks of the same tables by every engine.
+pub(super) const WALKS: Entry = Entry {
+    name: "walks",
+    about: "every engine walks random tables alike, in order and without gaps",
+    kind: Kind::Choices,
+    make: |_| Ok(Box::new(Walks)),
+};
+
+struct Walks;
+
+impl Property for Walks {
+    fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
+        random.bytes(CHOICES)
+    }
+
+    fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
+        let random = &mut Random::from_bytes(input);
         let (config, geometry) = shape(random)?;
-        let mut engines = engines(&config, &Queries::walk(&geometry, &Wanted::ALL))?;
-        let mut events = 0;
+        let queries = Queries::walk(&geometry, &Wanted::ALL);
+        let mut engines = engines_of("arm64", Arm64(config), &config, &queries)?;
         for _ in 0..IMAGES_PER_CONFIG {
             let space = space(random, &config, &geometry)?;
             let tables = TableSet { image: &space.image, geometry: &geometry, root: space.root };
@@ -311,33 +342,34 @@ fn walks_are_the_same_in_every_engine() {
             let range = whole.intersect(range).ok_or("outside")?;
             let (_, first) = &walked[0];
             check_walk(first, range, geometry.slots().len())?;
-            events += first.len() as u64;
+            tally.judge(first.iter().any(|(event, _)| matches!(event, Event::Mapping(_))));
+            tally.executions += (first.len() * walked.len()) as u64;
         }
-        Ok(events)
-    });
+        Ok(())
+    }
 }
 
-/// A request of any kernel, mostly with flags that it accepts.
-fn request(random: &mut Random) -> Gup {
-    let policy = random.pick(&Policy::ALL);
-    let accepted = |flag: &FollFlags| policy.flags.word(*flag).is_ok();
-    let flags = FollFlags::ALL
-        .into_iter()
-        .map(|(flag, _)| flag)
-        .fold(FollFlags::NONE, |flags, flag| flags.with(flag, random.one_in(if accepted(&flag) { 2 } else { 100 })));
-    Gup { policy, ..Gup::new(flags) }
-}
+/// The fast GUP of the same tables by every engine.
+pub(super) const GUP: Entry = Entry {
+    name: "gup",
+    about: "every engine pins the same pages of random tables, and giving them back leaves every count as it was",
+    kind: Kind::Choices,
+    make: |_| Ok(Box::new(Gups)),
+};
 
-#[test]
-fn gup_is_the_same_in_every_engine() {
-    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut device_leaves = 0;
-    rounds("gup", |random| {
+struct Gups;
+
+impl Property for Gups {
+    fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
+        random.bytes(CHOICES)
+    }
+
+    fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
+        let random = &mut Random::from_bytes(input);
         let (config, geometry) = shape(random)?;
         let gup_of = request(random);
-        let mut engines = engines(&config, &Queries::gup(&geometry, &gup_of))?;
+        let mut engines = engines_of("arm64", Arm64(config), &config, &Queries::gup(&geometry, &gup_of))?;
         let mut walker = Native::new(Arm64(config), Queries::walk(&geometry, &Wanted::ALL));
-        let mut pages = 0;
         for _ in 0..IMAGES_PER_CONFIG {
             let mut space = space(random, &config, &geometry)?;
             space.root.half = Half::Lower;
@@ -356,20 +388,19 @@ fn gup_is_the_same_in_every_engine() {
                 }
             }
             let nr = random.pick(&[-1, 0, 1, 2, 17, 512, 3000, i64::MAX]);
-            let call = (start, nr, &gup_of);
             let mut outcomes = Vec::new();
             for (name, engine) in &mut engines {
-                outcomes.push((name.clone(), gup(engine, &tables, &zone, call)?));
+                outcomes.push((name.clone(), gup(engine, &tables, &zone, (start, nr, &gup_of))?));
             }
             differ("GUP", &config, &outcomes)?;
             let (_, (outcome, _)) = &outcomes[0];
-            pages += outcome.pages.len() as u64;
-            *reasons.entry(outcome.stop.reason.name()).or_default() += 1;
-            device_leaves +=
-                u64::from(outcome.pages.iter().any(|page| page.pgmap.is_some() && page.level == Level::Pmd));
+            tally.judge(!outcome.pages.is_empty());
+            tally.executions += (outcome.pages.len().max(1) * outcomes.len()) as u64;
+            tally.count(format!("stop {}", outcome.stop.reason.name()));
+            if outcome.pages.iter().any(|page| page.pgmap.is_some() && page.level == Level::Pmd) {
+                tally.count("huge leaf of device memory");
+            }
         }
-        Ok(pages)
-    });
-    println!("gup stopped: {reasons:?}; {device_leaves} times beyond a huge leaf of device memory");
-    assert!(reasons.len() > 1, "every call came to the same: {reasons:?}");
+        Ok(())
+    }
 }

@@ -1,0 +1,104 @@
+//! What is claimed against two engines: an accepted module never traps in either, keeps no state, stays within its bound on
+//! instructions, which is wasmtime's fuel, and returns what its closed form says; counterexamples trap in both.
+
+use ptwalk_verifier::verify::{Claim, Claims, Witness};
+
+use super::claims::traps;
+use super::execute::{Compiled, Ended, Interpreted, Wasmi, Wasmtime};
+use super::source::{Mix, Source};
+use super::{ATTACKS, Judged, attacks, call, row, values};
+use crate::fuzz::grammar::Shape;
+use crate::fuzz::minimise::Kind;
+use crate::fuzz::random::Random;
+use crate::fuzz::run::{Entry, Failure, Property, Tally};
+
+/// O1 to O3 with engines.
+pub(in crate::fuzz) const ENGINES: Entry = Entry {
+    name: "engines",
+    about: "what is claimed of a module holds of it in wasmtime and in wasmi (O1, O2, O3)",
+    kind: Kind::Module,
+    make: |context| {
+        let mix = Mix { grammar: 60, near_miss: 10, smith: 10, operators: 15, bytes: 4 };
+        let source = Source::new(context, mix, Shape::SOME);
+        Ok(Box::new(Attack { source, wasmtime: Wasmtime::new()?, wasmi: Wasmi::new() }))
+    },
+};
+
+struct Attack {
+    source: Source,
+    wasmtime: Wasmtime,
+    wasmi: Wasmi,
+}
+
+impl Property for Attack {
+    fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
+        self.source.module(random)
+    }
+
+    fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
+        let Some(judged) = Judged::of(input, tally) else { return Ok(()) };
+        if judged.sound().next().is_none() && judged.claims.witnesses.is_empty() {
+            return Ok(());
+        }
+        let mut compiled = self.wasmtime.load(&judged.plugin, &judged.config)?;
+        let mut interpreted = self.wasmi.load(&judged.plugin, &judged.config)?;
+        let before = compiled.kept();
+        for claim in judged.sound() {
+            let columns = attacks(input, claim.inputs.len(), ATTACKS);
+            let both = (&mut compiled, &mut interpreted);
+            tally.executions += hold(&judged.claims, claim, &columns, both)?;
+        }
+        if compiled.kept() != before {
+            return Err("state: calls that are claimed to keep none have changed memory or globals".into());
+        }
+        for witness in &judged.claims.witnesses {
+            let Some(claim) = judged.claims.exports.iter().find(|claim| claim.name == witness.export) else { continue };
+            // What an earlier one has left behind is not the next one's.
+            let mut fresh = self.wasmtime.load(&judged.plugin, &judged.config)?;
+            happens(&mut fresh, claim, witness)?;
+            tally.executions += 1;
+        }
+        Ok(())
+    }
+}
+
+fn hold(
+    claims: &Claims,
+    claim: &Claim,
+    columns: &[Vec<u64>],
+    (compiled, interpreted): (&mut Compiled, &mut Interpreted),
+) -> Result<u64, Failure> {
+    let forms = claim.result.map(|form| values(&claims.arena, form, columns)).unwrap_or_default();
+    for (at, form) in forms.iter().enumerate() {
+        let args = row(columns, &claim.inputs, at);
+        let (ended, fuel) = compiled.call(&claim.name, &claim.inputs, &args)?;
+        let what = || call(&claim.name, &args);
+        if ended != Ended::Returned(*form) {
+            return Err(format!("wasmtime: {} ends as {ended:x?}, claimed {form:#x}", what()).into());
+        }
+        if fuel > claim.facts.instructions_max.into() {
+            let most = claim.facts.instructions_max;
+            return Err(format!("fuel: {} takes {fuel}, claimed {most}", what()).into());
+        }
+        let second = interpreted.call(&claim.name, &claim.inputs, &args)?;
+        if second != ended {
+            return Err(format!("wasmi: {} ends as {second:x?}, in wasmtime as {ended:x?}", what()).into());
+        }
+    }
+    Ok(2 * forms.len() as u64)
+}
+
+/// Whether a counterexample shows in the engine, where one call can show it.
+fn happens(compiled: &mut Compiled, claim: &Claim, witness: &Witness) -> Result<(), Failure> {
+    let mut args = witness.input.clone();
+    args.resize(claim.inputs.len(), 0);
+    let (ended, _) = compiled.call(&claim.name, &claim.inputs, &args)?;
+    let text = witness.code.text();
+    let shown = match ended {
+        Ended::Trapped => text != "R701",
+        Ended::Returned(value) if text == "R701" => value > 1,
+        _ => !traps(text) && text != "R701",
+    };
+    let what = call(&witness.export, &args);
+    if shown { Ok(()) } else { Err(format!("counterexample: {text} of {what} ends as {ended:x?}").into()) }
+}

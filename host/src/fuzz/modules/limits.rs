@@ -1,0 +1,71 @@
+//! Any bytes at all are refused or judged in bounded time.
+//!
+//! What counts is the time that the thread ran, as the kernel counts it, so that a busy machine is no finding. Memory is
+//! bounded by counts (`host/verifier/src/lift/budget.rs`); the coverage-guided target of the same name is run with a limit
+//! on every allocation.
+
+use std::time::{Duration, Instant};
+
+use super::Judged;
+use super::source::{Mix, Source};
+use crate::fuzz::grammar::{Guards, Shape};
+use crate::fuzz::minimise::Kind;
+use crate::fuzz::random::Random;
+use crate::fuzz::run::{Entry, Failure, Property, Tally};
+
+/// O7.
+pub(in crate::fuzz) const LIMITS: Entry = Entry {
+    name: "limits",
+    about: "any bytes are validated, lifted and judged without a panic, within a second (O7)",
+    kind: Kind::Module,
+    make: |context| {
+        let mix = Mix { grammar: 10, near_miss: 0, smith: 15, operators: 30, bytes: 30 };
+        Ok(Box::new(Limits { source: Source::new(context, mix, Shape { guards: Guards::Careless(2), ..Shape::SOME }) }))
+    },
+};
+
+/// Longest that one module may take. Without optimisation everything takes several times as long.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 1 });
+
+struct Limits {
+    source: Source,
+}
+
+impl Property for Limits {
+    fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
+        self.source.module(random)
+    }
+
+    fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
+        let begun = Clock::now();
+        let judged = Judged::of(input, tally);
+        let took = begun.elapsed();
+        tally.executions += u64::from(judged.is_some());
+        if took > PATIENCE { Err(format!("slow: {} bytes took {took:?}", input.len()).into()) } else { Ok(()) }
+    }
+}
+
+/// Time that this thread ran; by the wall where the system does not say.
+enum Clock {
+    Thread(Duration),
+    Wall(Instant),
+}
+
+impl Clock {
+    fn now() -> Clock {
+        ran().map_or_else(|| Clock::Wall(Instant::now()), Clock::Thread)
+    }
+
+    fn elapsed(&self) -> Duration {
+        match self {
+            Clock::Thread(begun) => ran().unwrap_or_default().saturating_sub(*begun),
+            Clock::Wall(begun) => begun.elapsed(),
+        }
+    }
+}
+
+/// Nanoseconds on a processor, the first field of `/proc/thread-self/schedstat` (`Documentation/scheduler/sched-stats.rst`).
+fn ran() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
+}
