@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 /// Time that the thread may run for one plugin under one configuration, from the first instruction lifted to the last law.
-/// Counts stop nearly everything long before; the clock is for law files of thousands of laws.
+/// Counts stop nearly everything long before; the clock is for law files of thousands of laws. On a busy machine it takes
+/// [`PATIENCE`](crate::deadline::PATIENCE) times as long at most.
 pub const TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Bits set in a value up to which a report lists them by number beside the value.

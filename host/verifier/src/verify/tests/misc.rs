@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ptwalk_abi::{Extern, KVersion};
 
 use super::*;
+use crate::deadline::PATIENCE;
 use crate::lift::Hazard;
 
 const ARM64: &str = "walker-plugins/prebuilt/arm64.wasm";
@@ -110,7 +111,7 @@ fn a_thousand_hard_laws_end_in_time_with_a_partial_report() {
     let report = examine(BACKDOOR, &text);
     let elapsed = start.elapsed();
     // A question that is being built or simplified is not interrupted.
-    assert!(elapsed < 4 * budget::TIME_MAX, "{elapsed:?}");
+    assert!(elapsed < (PATIENCE + 3) * budget::TIME_MAX, "{elapsed:?}");
     let verdict = |id: &str| report.laws.iter().find(|law| law.id == id).map(|law| law.verdict);
     assert_eq!(verdict("easy"), Some("proved"));
     assert_eq!(verdict("hard999"), Some("unknown"));
@@ -135,8 +136,8 @@ fn while_busy<T>(work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Cases 43, 107 and 116: what no engine decides ends when the clock says so, on a loaded machine too. The best of a few
-/// runs is taken, because what else the machine does is not the verifier's.
+/// Cases 43, 107 and 116: what no engine decides ends when the clock says so, on a loaded machine later but surely. The
+/// best of a few runs is taken, because what else the machine does is not the verifier's.
 #[test]
 fn hard_questions_end_by_the_clock() {
     let looping = r#"(func (export "pte_modify") (param $x i64) (param $y i64) (result i64) (local $i i64)
@@ -159,8 +160,11 @@ fn hard_questions_end_by_the_clock() {
             assert!(report.errors.iter().any(|error| error.code == wanted), "{:#?}", report.errors);
             start.elapsed()
         };
-        let best = while_busy(|| (0..4).map(|_| run()).min());
-        assert!(best < Some(budget::TIME_MAX + Duration::from_millis(100)), "{wanted}: {best:?}");
+        let slack = Duration::from_millis(100);
+        let best = (0..4).map(|_| run()).min();
+        assert!(best < Some(budget::TIME_MAX + slack), "{wanted}: {best:?}");
+        let busy = while_busy(run);
+        assert!(busy < PATIENCE * budget::TIME_MAX + slack, "{wanted}: {busy:?}");
     }
 }
 
