@@ -13,7 +13,7 @@ use ptwalk::bench::native::{self, CONFIG};
 use ptwalk::bench::tables::{PAGE_BYTES, Shape, Tables};
 use ptwalk::bench::{SEED, engines as walks};
 use ptwalk::engine::sandbox::{Compiled, Mode};
-use ptwalk::engine::{Engine, Fused, Queries, Run, Wanted};
+use ptwalk::engine::{Engine, Fused, Queries, Run, Wanted, Words};
 use ptwalk::plugin;
 use ptwalk_abi::{Arch, Helper, PhysAddr};
 use ptwalk_verifier::validate::ValidPlugin;
@@ -26,7 +26,7 @@ fn bench_scan(criterion: &mut Criterion) {
     let queries = Queries::walk(plugin.geometry(), &present());
     let tables = Tables::new(Shape::Scattered, ENTRIES, SEED, *plugin.geometry()).expect("small");
     let bytes = &tables.bytes()[tables.leaf_tables[0]..][..PAGE_BYTES];
-    let run = Run { bytes, first: 0 };
+    let run = Run { bytes, first: 0, ahead: &[] };
     let depth = queries.levels.len() - 1;
     let mut group = criterion.benchmark_group("op/scan");
     group.throughput(Throughput::Elements(PAGE_BYTES as u64 / 8));
@@ -38,7 +38,7 @@ fn bench_scan(criterion: &mut Criterion) {
         group.bench_function("native-avx512", |bencher| bencher.iter(|| scan(black_box(run), &mut words)));
     }
     for Named { name, mut engine } in engines(&plugin, &queries, true).expect("arm64 is fused") {
-        let mut words = Vec::new();
+        let mut words = Words::new();
         let mut scan = || engine.scan(depth, black_box(run), &mut words).expect("arm64 does not fail");
         group.bench_function(name, |bencher| bencher.iter(&mut scan));
     }

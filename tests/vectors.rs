@@ -10,7 +10,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ptwalk::engine::sandbox::{Compiled, Mode, Sandbox};
-use ptwalk::engine::{Engine, EngineError, Queries, Record, Run, Wanted};
+use ptwalk::engine::{Engine, EngineError, Queries, Record, Run, Wanted, Words};
 use ptwalk::gup::{FollFlags, Gup};
 use ptwalk::plugin;
 use ptwalk_abi::{Arch, Config, Extern, Geometry, GeometryError, Kconfig};
@@ -70,9 +70,9 @@ fn scans_agree<A: Arch + Copy + 'static>(
                 let records = words.iter().map(|word| engine.record(depth, *word)).collect::<Result<_, _>>()?;
                 let mut scans = Vec::new();
                 for bytes in &runs {
-                    let mut kept = Vec::new();
-                    engine.scan(depth, Run { bytes, first: 0 }, &mut kept)?;
-                    scans.push(kept);
+                    let mut kept = Words::new();
+                    engine.scan(depth, Run { bytes, first: 0, ahead: &[] }, &mut kept)?;
+                    scans.push(kept.to_vec());
                 }
                 answers.push((engine_name.clone(), records, scans));
             }

@@ -14,18 +14,21 @@ pub fn is_available() -> bool {
 pub fn present(run: Run<'_>, words: &mut [u64; 512]) -> usize {
     assert!(is_available());
     // SAFETY: the processor has the instructions.
-    unsafe { ptes(run.bytes, words) }
+    unsafe { ptes(run, words) }
 }
 
 #[target_feature(enable = "avx512f,bmi2,popcnt")]
-fn ptes(entries: &[u8], words: &mut [u64; 512]) -> usize {
+fn ptes(run: Run<'_>, words: &mut [u64; 512]) -> usize {
     let here = _mm512_set1_epi64(1 | 1 << 58);
     let (frame, devmap) = (_mm512_set1_epi64((1 << 36) - 1), _mm512_set1_epi64(1 << 51));
     let mut index = _mm512_set_epi64(7 << 40, 6 << 40, 5 << 40, 4 << 40, 3 << 40, 2 << 40, 1 << 40, 0);
     index = _mm512_or_si512(index, _mm512_set1_epi64(1 << 49));
     let step = _mm512_set1_epi64(8 << 40);
     let mut kept = 0;
-    for bytes in entries.as_chunks::<64>().0 {
+    for (line, bytes) in run.bytes.as_chunks::<64>().0.iter().enumerate() {
+        if let Some(ahead) = run.ahead.get(line * 64) {
+            _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(ahead).cast());
+        }
         // SAFETY: the array has the 64 bytes that are read.
         let x = unsafe { _mm512_loadu_epi64(bytes.as_ptr().cast()) };
         let keep = _mm512_test_epi64_mask(x, here);

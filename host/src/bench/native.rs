@@ -7,7 +7,7 @@
 //! permissions, holes, cycles, tables outside of the image, and any other configuration or question.
 
 use crate::engine::query::Layout;
-use crate::engine::{Engine, EngineError, Failed, Queries, Record, Run};
+use crate::engine::{Engine, EngineError, Failed, Queries, Record, Run, Words};
 use crate::walk::TableSet;
 use ptwalk_abi::{Arch, Config, Extern, Helper, Kconfig, Level, PhysAddr, Stub};
 use ptwalk_arm64::{Arm64, IMPLEMENTED};
@@ -102,21 +102,23 @@ pub fn blocks(run: Run<'_>, words: &mut [u64; 512]) -> usize {
 /// Every leaf under the root that the scans keep.
 pub fn walk(tables: &TableSet<'_>, scans: &Scans<impl Scan, impl Scan>) -> Tally {
     let mut tally = Tally::default();
-    table(tables, tables.root.pa, Level::Pgd, scans, &mut [0; 512], &mut tally);
+    table(tables, tables.root.pa, Level::Pgd, &[], scans, &mut [0; 512], &mut tally);
     tally
 }
 
-/// Every leaf under a table; calls itself once a level.
+/// Every leaf under a table; calls itself once a level. `ahead` is the table that comes next, for scans that want it on
+/// its way.
 fn table(
     tables: &TableSet<'_>,
     pa: PhysAddr,
     level: Level,
+    ahead: &[u8],
     scans: &Scans<impl Scan, impl Scan>,
     words: &mut [u64; 512],
     tally: &mut Tally,
 ) {
     let bytes = tables.image.run(pa, PAGE_BYTES as u64);
-    let run = Run { bytes, first: 0 };
+    let run = Run { bytes, first: 0, ahead };
     if level == Level::Pte {
         let kept = (scans.pte)(run, words);
         return tally.add(&words[..kept]);
@@ -125,14 +127,19 @@ fn table(
         let kept = (scans.pmd)(run, words);
         tally.add(&words[..kept]);
     }
-    for x in bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)) {
+    let mut entries = bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).peekable();
+    while let Some(x) = entries.next() {
         let (present, leaf, next, below) = match level {
             Level::Pmd => (ARCH.pmd_present(x), ARCH.pmd_leaf(x), ARCH.pmd_page_paddr(x), Level::Pte),
             Level::Pud => (ARCH.pud_present(x), ARCH.pud_leaf(x), ARCH.pud_page_paddr(x), Level::Pmd),
             _ => (!ARCH.pgd_none(x), false, ARCH.pgd_page_paddr(x), Level::Pud),
         };
         if present && !leaf {
-            table(tables, PhysAddr(next), below, scans, words, tally);
+            let ahead = entries.peek().map_or(0, |x| ARCH.pmd_page_paddr(*x));
+            // The processor itself goes on to what follows in memory.
+            let follows = level != Level::Pmd || ahead == next + PAGE_BYTES as u64;
+            let ahead = if follows { &[] } else { tables.image.run(PhysAddr(ahead), PAGE_BYTES as u64) };
+            table(tables, PhysAddr(next), below, ahead, scans, words, tally);
         }
     }
 }
@@ -167,12 +174,11 @@ impl Engine for NativeGup {
     }
 
     /// The ptes that GUP goes past, up to the first that it does not.
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         out.clear();
         if self.queries.levels[depth].level != Level::Pte {
             return Ok(());
         }
-        out.reserve(run.bytes.len() / 8);
         for (index, bytes) in (u64::from(run.first)..).zip(run.bytes.as_chunks().0) {
             let x = u64::from_le_bytes(*bytes);
             let devmap = ARCH.pte_devmap(x);

@@ -6,6 +6,11 @@
 //! The bits are those of arch/arm64/include/asm/pgtable-prot.h (v5.3); entries are put together by the plugin's own
 //! makers.
 
+use std::io;
+
+use memmap2::MmapMut;
+use thiserror::Error;
+
 use crate::image::{Image, ImageError};
 use crate::walk::{Root, TableSet};
 use crate::zone::{DevPagemap, PgmapType, Zone};
@@ -74,7 +79,18 @@ impl Shape {
     }
 }
 
-/// Tables in memory.
+/// Why there are no tables.
+#[derive(Debug, Error)]
+pub enum TablesError {
+    /// The system has no memory for them.
+    #[error("no memory for the tables: {0}")]
+    Memory(#[from] io::Error),
+    /// They make no image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+/// Tables in memory, which begin at pages as those of mapped files do.
 pub struct Tables {
     /// The image.
     pub image: Image,
@@ -90,8 +106,8 @@ impl Tables {
     /// Makes tables of a shape, with that many words in those that hold leaves.
     ///
     /// # Errors
-    /// [`ImageError`], which means more tables than memory.
-    pub fn new(shape: Shape, entries: u64, seed: u64, geometry: Geometry) -> Result<Tables, ImageError> {
+    /// [`ImageError`], and the system's where there are more tables than memory.
+    pub fn new(shape: Shape, entries: u64, seed: u64, geometry: Geometry) -> Result<Tables, TablesError> {
         let mut rng = Rng(seed);
         let mut counts = vec![0; shape.leaf_level()];
         let mut tables = entries.div_ceil(PTRS);
@@ -104,7 +120,7 @@ impl Tables {
         if shape != Shape::Linear {
             rng.shuffle(&mut pages);
         }
-        let mut bytes = vec![0; total * PAGE_BYTES];
+        let mut bytes = MmapMut::map_anon(total * PAGE_BYTES)?;
         let mut below: &[usize] = &[];
         let mut rest = pages.as_slice();
         for (level, count) in counts.into_iter().enumerate() {
@@ -123,7 +139,7 @@ impl Tables {
         let leaves = usize::try_from(entries.div_ceil(PTRS)).unwrap_or(usize::MAX);
         let leaf_tables = pages[..leaves].iter().map(|page| page * PAGE_BYTES).collect();
         let root = Root { pa: PhysAddr(pa(below[0])), half: Half::Lower };
-        let image = Image::from_bytes(shape.name(), bytes, Some(PhysAddr(BASE)))?;
+        let image = Image::from_mapping(shape.name(), bytes.make_read_only()?, Some(PhysAddr(BASE)))?;
         Ok(Tables { image, entries: entries.div_ceil(PTRS) * PTRS, leaf_tables, geometry, root })
     }
 

@@ -13,6 +13,7 @@ pub mod prepared;
 pub mod query;
 pub mod sandbox;
 mod specialise;
+mod words;
 
 use ptwalk_abi::{Helper, PhysAddr};
 use thiserror::Error;
@@ -21,6 +22,7 @@ pub use condition::Condition;
 pub use fused::Fused;
 pub use prepared::{Admitted, Choice, Prepared, Started};
 pub use query::{Facts, Queries, Query, Record, Wanted};
+pub use words::Words;
 
 /// A run of entries of one table, as the image holds them.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,8 @@ pub struct Run<'a> {
     pub bytes: &'a [u8],
     /// Index of the first in its table.
     pub first: u32,
+    /// What will be scanned after this, as far as it is known: it is asked of memory meanwhile.
+    pub ahead: &'a [u8],
 }
 
 /// A scan that ended with an error.
@@ -67,7 +71,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// When the plugin misbehaves.
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed>;
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed>;
 
     /// Whether a leaf that the query of `depth` keeps can exist at all, as far as the engine knows.
     fn may_find(&self, _depth: usize) -> bool {
@@ -92,7 +96,7 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
         (**self).record(depth, entry)
     }
 
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         (**self).scan(depth, run, out)
     }
 

@@ -11,7 +11,7 @@ use ptwalk_verifier::verify::VerifiedPlugin;
 
 use super::fused::{FuseError, Fused, Kernels};
 use super::sandbox::{BindError, Compiled, Mode, Sandbox};
-use super::{Engine, EngineError, Failed, Queries, Record, Run};
+use super::{Engine, EngineError, Failed, Queries, Record, Run, Words};
 
 /// A plugin that was let in, and on what grounds.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ impl Engine for Started {
         either!(self, engine => engine.record(depth, entry))
     }
 
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         either!(self, engine => engine.scan(depth, run, out))
     }
 

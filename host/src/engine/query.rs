@@ -8,7 +8,7 @@
 use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, Op, Slot};
 
 use super::condition::Condition;
-use super::{EngineError, Failed};
+use super::{EngineError, Failed, Words};
 use crate::gup::{FollFlags, Gup};
 use crate::walk::filter::Filter;
 
@@ -437,7 +437,7 @@ impl Query {
         &self,
         entries: impl Iterator<Item = u64>,
         first: u32,
-        out: &mut Vec<u64>,
+        out: &mut Words,
         has: impl Fn(Helper) -> bool + Copy,
         mut call: impl FnMut(Helper, [u64; 2]) -> Result<u64, EngineError>,
     ) -> Result<(), Failed> {

@@ -21,7 +21,8 @@ use wasmtime::{
 use super::calls::CallGraph;
 use super::query::{Queries, Record};
 use super::specialise::{BUFFER, Specialised, record_export, scan_export, specialise};
-use super::{Engine, EngineError, Facts, Failed, Run};
+use super::{Engine, EngineError, Facts, Failed, Run, Words};
+use crate::image::prefetch;
 
 /// Instructions that one call of one helper may execute. The verifier's bound is 4,096; sixteen times that lets a
 /// plugin that would be refused for its cost still be looked at, and ends an endless loop in a tenth of a millisecond.
@@ -298,14 +299,14 @@ impl Sandbox {
     }
 
     /// Scans call by call, each with a budget of its own.
-    fn scan_by_calls(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan_by_calls(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         let (plugin, queries) = (self.compiled.plugin.clone(), self.compiled.queries.clone());
         let has = |helper| can_ask(&plugin, helper);
         let call = |helper, args| self.call(helper, args);
         queries.levels[depth].interpret(queries.entries(run.bytes), run.first, out, has, call)
     }
 
-    fn scan_batch(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan_batch(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         let queries = self.compiled.queries.clone();
         let capacity = self.compiled.capacity.max(1);
         let mut first = run.first;
@@ -322,13 +323,17 @@ impl Sandbox {
                 Err(error) => {
                     // It was one entry's doing: each gets a budget of its own to find out which.
                     let cause = self.trap(&error, scan_export(depth), Vec::new());
-                    let found = self.scan_by_calls(depth, Run { bytes, first }, out).err();
+                    let found = self.scan_by_calls(depth, Run { bytes, first, ahead: &[] }, out).err();
                     return Err(found.unwrap_or(Failed { index: first, cause }));
                 }
             };
             let memory = self.buffer.data(&self.store);
-            let words = memory.get(capacity * 8..).unwrap_or_default().as_chunks().0.iter().take(kept);
-            out.extend(words.map(|word| u64::from_le_bytes(*word)));
+            let words = memory.get(capacity * 8..).unwrap_or_default().as_chunks().0;
+            let words = &words[..kept.min(words.len())];
+            for (place, word) in out.room(words.len()).iter_mut().zip(words) {
+                *place = u64::from_le_bytes(*word);
+            }
+            out.keep(words.len());
             if queries.levels[depth].scan.until && kept < count as usize {
                 break;
             }
@@ -379,8 +384,9 @@ impl Engine for Sandbox {
         }
     }
 
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         out.clear();
+        prefetch(run.ahead);
         match self.mode {
             Mode::Batched => self.scan_batch(depth, run, out),
             Mode::PerCall => self.scan_by_calls(depth, run, out),

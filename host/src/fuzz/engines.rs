@@ -7,7 +7,7 @@ use ptwalk_abi::{Arch, Config, Helper};
 
 use crate::engine::fused::{Isa, Kernels};
 use crate::engine::sandbox::{Compiled, Mode};
-use crate::engine::{Engine, EngineError, Failed, Fused, Queries, Record, Run};
+use crate::engine::{Engine, EngineError, Failed, Fused, Queries, Record, Run, Words};
 use crate::plugin::{self, LoadError};
 
 /// An engine with the name that findings call it by.
@@ -77,7 +77,7 @@ impl<A: Arch> Engine for Native<A> {
         self.queries.levels[depth].evaluate(entry, |_| true, call)
     }
 
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         out.clear();
         let entries = self.queries.entries(run.bytes);
         let call = |helper, args| Ok(self.arch.call(helper, args));

@@ -13,7 +13,7 @@ use super::random::Random;
 use super::run::{Entry, Failure, Property, Tally};
 use super::seed_of;
 use crate::engine::sandbox::{BindError, Compiled, Mode};
-use crate::engine::{Engine, EngineError, Failed, Queries, Run, Wanted};
+use crate::engine::{Engine, EngineError, Failed, Queries, Run, Wanted, Words};
 
 /// Longest that validating, compiling and asking one plugin may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -86,9 +86,9 @@ fn ask(plugin: &Arc<ValidPlugin>, random: &mut Random<'_>, tally: &mut Tally) ->
         }
     }
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let mut kept = Vec::new();
+    let mut kept = Words::new();
     for depth in 0..depths {
-        match sandbox.scan(depth, Run { bytes: &bytes, first: 0 }, &mut kept) {
+        match sandbox.scan(depth, Run { bytes: &bytes, first: 0, ahead: &[] }, &mut kept) {
             Ok(()) if kept.len() <= words.len() => {}
             Err(Failed { index, cause: EngineError::Trap { .. } | EngineError::Frame { .. } })
                 if (index as usize) < words.len() => {}

@@ -176,7 +176,7 @@ impl<'a> GupWalk<'a> {
         Ok(match self.policy.takes(batch.table.slot.level, record.facts, self.flags) {
             Taken::Refused(reason) => self.stop_at(step, reason),
             Taken::Leaf => self.huge(step, record),
-            Taken::Table => Flow::Descend(PhysAddr(record.target), MmuPerms::ALL),
+            Taken::Table => Flow::Descend { table: PhysAddr(record.target), perms: MmuPerms::ALL, ahead: None },
         })
     }
 

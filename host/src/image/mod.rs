@@ -32,6 +32,9 @@ use ptwalk_abi::PhysAddr;
 
 pub use container::Container;
 pub use error::{FileKind, ImageError, NoteField, Part};
+pub(crate) use map::prefetch;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use map::prefetch_line;
 pub use note::{Note, VMCOREINFO_OWNER};
 pub use vmcoreinfo::{LineFault, MalformedLine, VmcoreInfo};
 
@@ -197,8 +200,11 @@ impl Image {
     /// Never, whatever the file holds. The process dies of SIGBUS where the file is truncated while it is mapped.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Image, ImageError> {
         let name = path.display().to_string();
-        let mapping = map::map(path, &name)?;
-        Image::new(name, Backing::Mapped(mapping), options.base)
+        let image = Image::new(name.clone(), Backing::Mapped(map::map(path, &name)?), options.base)?;
+        if let (Format::Tables, Backing::Mapped(mapping)) = (image.layout.format, &image.backing) {
+            map::advise_dense(mapping);
+        }
+        Ok(image)
     }
 
     /// The same for bytes in memory; `name` stands for the path in errors.
@@ -210,6 +216,17 @@ impl Image {
     /// Never, whatever the bytes are.
     pub fn from_bytes(name: &str, bytes: Vec<u8>, base: Option<PhysAddr>) -> Result<Image, ImageError> {
         Image::new(name.to_owned(), Backing::Owned(bytes), base)
+    }
+
+    /// The same for memory that was mapped, which begins at a page as a file's does, so that its tables do.
+    ///
+    /// # Errors
+    /// As [`Image::from_bytes`].
+    ///
+    /// # Panics
+    /// Never, whatever the bytes are.
+    pub fn from_mapping(name: &str, mapping: Mmap, base: Option<PhysAddr>) -> Result<Image, ImageError> {
+        Image::new(name.to_owned(), Backing::Mapped(mapping), base)
     }
 
     fn new(name: String, backing: Backing, base: Option<PhysAddr>) -> Result<Image, ImageError> {
@@ -227,6 +244,7 @@ impl Image {
     ///
     /// # Cost
     /// One binary search over the segments.
+    #[inline]
     pub fn run(&self, pa: PhysAddr, len: u64) -> &[u8] {
         let segments = &self.layout.segments;
         let after = segments.partition_point(|segment| segment.pa <= pa);
@@ -234,12 +252,6 @@ impl Image {
         let skipped = pa.0 - segment.pa.0;
         let Some(left) = segment.len.checked_sub(skipped) else { return &[] };
         slice(self.backing.bytes(), segment.file_offset + skipped, len.min(left)).unwrap_or_default()
-    }
-
-    /// Has the memory at `pa` brought closer to the processor, as far as the image holds it; a hint that changes nothing
-    /// else.
-    pub fn prefetch(&self, pa: PhysAddr, len: u64) {
-        map::prefetch(self.run(pa, len));
     }
 
     /// The first address from `pa` on that the image holds.

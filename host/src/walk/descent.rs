@@ -14,7 +14,7 @@ use ptwalk_abi::{Geometry, Half, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtA
 use thiserror::Error;
 
 use crate::engine::query::Layout;
-use crate::engine::{Engine, EngineError, Run};
+use crate::engine::{Engine, EngineError, Run, Words};
 use crate::image::Image;
 
 /// Where a table set begins.
@@ -85,21 +85,25 @@ pub struct Table<'a> {
 
 impl Table<'_> {
     /// Physical address of an entry.
+    #[inline]
     pub fn entry_pa(&self, index: u32) -> PhysAddr {
         PhysAddr(self.pa.0.saturating_add(u64::from(index) * 8))
     }
 
     /// An entry as one passed.
+    #[inline]
     pub fn passed(&self, index: u32, raw: u64) -> Passed {
         Passed { level: self.slot.shown_level(self.depth == 0), table: self.pa, index, raw }
     }
 
     /// First address that an entry translates, whatever was asked for.
+    #[inline]
     pub fn span_start(&self, index: u32) -> VirtAddr {
         VirtAddr(self.base + (u64::from(index) << self.slot.shift))
     }
 
     /// First and last address that the entries `first..=last` translate, cut to the range asked for.
+    #[inline]
     pub fn clip(&self, first: u32, last: u32) -> VaRange {
         let start = self.span_start(first);
         let end = VirtAddr(self.span_start(last).0 + (self.slot.span_bytes() - 1));
@@ -128,12 +132,14 @@ pub struct Batch<'a> {
 
 impl Batch<'_> {
     /// An entry of the run as read; 0 for an index beyond it, of which there is none.
+    #[inline]
     pub fn raw(&self, index: u32) -> u64 {
         let word = self.bytes.as_chunks().0.get(index.wrapping_sub(self.first) as usize).copied().unwrap_or_default();
         if self.big_endian { u64::from_be_bytes(word) } else { u64::from_le_bytes(word) }
     }
 
     /// An entry of the run as one passed.
+    #[inline]
     pub fn passed(&self, index: u32) -> Passed {
         self.table.passed(index, self.raw(index))
     }
@@ -153,9 +159,15 @@ pub struct Progress {
 pub enum Flow {
     /// The next run of the same table, or what comes after the table above.
     Next,
-    /// Down into the table at this address, which the entry just before the progress leads to, with what that entry
-    /// leaves permitted. At the pte level it means [`Flow::Next`].
-    Descend(PhysAddr, MmuPerms),
+    /// Down into a table, which the entry just before the progress leads to. At the pte level it means [`Flow::Next`].
+    Descend {
+        /// Its address.
+        table: PhysAddr,
+        /// What the entry leaves permitted.
+        perms: MmuPerms,
+        /// The table that will be next after it, where that is known and worth asking for while this one is scanned.
+        ahead: Option<PhysAddr>,
+    },
     /// Nothing more.
     Stop,
 }
@@ -238,47 +250,59 @@ pub fn descend<E: Engine + ?Sized, V: Visitor>(
     start: Subtree,
     visitor: &mut V,
 ) -> Result<(), WalkError> {
-    let slots = tables.geometry.slots();
-    let Subtree { depth: top, table, range, perms_above, mut trail } = start;
-    let Some(slot) = slots.get(top) else { return Ok(()) };
-    let mut words: Vec<Vec<u64>> = slots.iter().map(|_| Vec::new()).collect();
-    let mut frames = vec![Frame::open(*slot, top, table, range, perms_above)];
-    visitor.enter(top);
-    while let Some(frame) = frames.last_mut() {
+    let Subtree { depth, table, range, perms_above, trail } = start;
+    let Some(slot) = tables.geometry.slots().get(depth) else { return Ok(()) };
+    let mut words = (0..tables.geometry.slots().len()).map(|_| Words::new()).collect::<Vec<_>>();
+    let top = Frame::open(*slot, depth, table, range, perms_above);
+    Descent { engine, tables, visitor, trail }.table(top, &mut words[depth..])?;
+    Ok(())
+}
+
+/// What the visits of all tables share.
+struct Descent<'a, 'i, E: ?Sized, V> {
+    engine: &'a mut E,
+    tables: &'a TableSet<'i>,
+    visitor: &'a mut V,
+    trail: Vec<Passed>,
+}
+
+impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
+    /// Visits a table, and calls itself for those below: as deep as the geometry. `words` is the room of this level and
+    /// of those below. `false` where the visitor stopped.
+    fn table(&mut self, mut frame: Frame<'i>, words: &mut [Words]) -> Result<bool, WalkError> {
+        let Some((room, rooms_below)) = words.split_first_mut() else { return Ok(true) };
         let depth = frame.depth;
-        if frame.next > frame.last {
-            visitor.leave(depth);
-            frames.pop();
-            if !frames.is_empty() {
-                trail.pop();
+        self.visitor.enter(depth);
+        while frame.next <= frame.last {
+            if frame.next >= frame.loaded.end && !frame.load(self.engine, self.tables, room)? {
+                let (at, range) = frame.skip_missing(self.tables);
+                if self.visitor.missing(at, range, &self.trail)? == Flow::Stop {
+                    return Ok(false);
+                }
+                continue;
             }
-            continue;
-        }
-        if frame.next >= frame.loaded.end && !frame.load(engine, tables, &mut words[depth])? {
-            let (at, range) = frame.skip_missing(tables);
-            if visitor.missing(at, range, &trail)? == Flow::Stop {
-                return Ok(());
-            }
-            continue;
-        }
-        let batch = frame.batch(engine, &words[depth], &trail);
-        match visitor.visit(engine, &batch, &mut frame.progress)? {
-            Flow::Stop => return Ok(()),
-            Flow::Next => frame.next = frame.loaded.end,
-            Flow::Descend(table, perms) => {
-                frame.next = frame.progress.index;
-                if let Some(slot) = slots.get(depth + 1) {
+            let batch = frame.batch(self.engine, room, &self.trail);
+            match self.visitor.visit(self.engine, &batch, &mut frame.progress)? {
+                Flow::Stop => return Ok(false),
+                Flow::Next => frame.next = frame.loaded.end,
+                Flow::Descend { table, perms, ahead } => {
+                    frame.next = frame.progress.index;
+                    let Some(slot) = self.tables.geometry.slots().get(depth + 1) else { continue };
                     let through = frame.next.saturating_sub(1);
                     let (range, at) = (batch.table.clip(through, through), batch.passed(through));
-                    let below = Frame::open(*slot, depth + 1, table, range, frame.perms & perms);
-                    trail.push(at);
-                    frames.push(below);
-                    visitor.enter(depth + 1);
+                    let mut below = Frame::open(*slot, depth + 1, table, range, frame.perms & perms);
+                    below.ahead = ahead.map_or(&[], |pa| self.tables.image.run(pa, slot.table_bytes()));
+                    self.trail.push(at);
+                    if !self.table(below, rooms_below)? {
+                        return Ok(false);
+                    }
+                    self.trail.pop();
                 }
             }
         }
+        self.visitor.leave(depth);
+        Ok(true)
     }
-    Ok(())
 }
 
 /// The table being visited at one depth.
@@ -295,9 +319,11 @@ struct Frame<'i> {
     /// The entries that were scanned last, and their bytes.
     loaded: Range<u32>,
     bytes: &'i [u8],
+    /// What the first scan asks for ahead of time.
+    ahead: &'i [u8],
     progress: Progress,
     /// Why the engine could not answer for the entry after those.
-    failed: Option<EngineError>,
+    failed: Option<Box<EngineError>>,
 }
 
 impl<'i> Frame<'i> {
@@ -315,6 +341,7 @@ impl<'i> Frame<'i> {
             last,
             loaded: next..next,
             bytes: &[],
+            ahead: &[],
             progress: Progress::default(),
             failed: None,
         }
@@ -346,10 +373,10 @@ impl<'i> Frame<'i> {
         &mut self,
         engine: &mut E,
         tables: &TableSet<'i>,
-        words: &mut Vec<u64>,
+        words: &mut Words,
     ) -> Result<bool, WalkError> {
         if let Some(error) = self.failed.take() {
-            return Err(error.into());
+            return Err((*error).into());
         }
         let first = self.next;
         let wanted = u64::from(self.last - first) + 1;
@@ -361,7 +388,8 @@ impl<'i> Frame<'i> {
         if count == 0 {
             return Ok(false);
         }
-        if let Err(failed) = engine.scan(self.depth, Run { bytes: self.bytes, first }, words) {
+        let run = Run { bytes: self.bytes, first, ahead: std::mem::take(&mut self.ahead) };
+        if let Err(failed) = engine.scan(self.depth, run, words) {
             let index = failed.index.clamp(first, first + count);
             let error = failed.cause.on_entry(self.table, index);
             if index == first {
@@ -369,7 +397,7 @@ impl<'i> Frame<'i> {
             }
             // What was answered before the entry that failed is visited first: the error comes when it is due.
             self.loaded.end = index;
-            self.failed = Some(error);
+            self.failed = Some(Box::new(error));
         }
         Ok(true)
     }

@@ -505,8 +505,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         self.sink.event(&Event::Mapping(mapping), batch.table.trail)
     }
 
-    /// What an entry that is present and no leaf leads to. That of the next one is found at once, so that its table is
-    /// on its way from memory while this one is visited.
+    /// What an entry that is present and no leaf leads to. That of the next one is found at once, so that its table can be
+    /// on its way from memory while this one is scanned.
     fn next<E: Engine + ?Sized>(
         &mut self,
         engine: &mut E,
@@ -528,16 +528,18 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             let following = batch.layout.index(*word);
             // An error is told when its entry is reached.
             if let Ok(ahead) = look(following) {
-                let bytes =
-                    self.tables.geometry.slots().get(batch.table.depth + 1).map_or(0, |slot| slot.table_bytes());
-                // The processor itself goes on to what follows in memory.
-                if ahead.table.0 != next.table.0.wrapping_add(bytes) {
-                    self.tables.image.prefetch(ahead.table, bytes);
-                }
                 self.ahead = Some((batch.table.entry_pa(following), ahead));
             }
         }
         Ok(next)
+    }
+
+    /// The table that will be visited after `table`, where it is worth asking for: the processor itself goes on to what
+    /// follows in memory.
+    fn ahead(&self, table: PhysAddr, table_bytes: u64) -> Option<PhysAddr> {
+        let (_, next) = self.ahead?;
+        let leads_on = next.facts.has(Facts::PRESENT) && !next.facts.has(Facts::MAPS);
+        (leads_on && next.table.0 != table.0.wrapping_add(table_bytes)).then_some(next.table)
     }
 
     /// An entry that is present and no leaf.
@@ -569,7 +571,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             self.sink.event(&problem(ProblemKind::Budget), trail)?;
             return Ok(None);
         }
-        let below = self.tables.geometry.slots().get(depth + 1).map_or(Level::Pte, |slot| slot.level);
+        let slot = self.tables.geometry.slots().get(depth + 1);
+        let (below, table_bytes) = slot.map_or((Level::Pte, 0), |slot| (slot.level, slot.table_bytes()));
         if self.split == Some(depth + 1) {
             let trail = trail.iter().copied().chain([passed]).collect();
             let perms_above = batch.table.perms_above & perms;
@@ -580,7 +583,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         }
         self.budget -= 1;
         self.sink.event(&Event::Table { at: passed, table, below }, trail)?;
-        Ok(Some(Flow::Descend(table, perms)))
+        Ok(Some(Flow::Descend { table, perms, ahead: self.ahead(table, table_bytes) }))
     }
 
     /// Whether nothing that is wanted can lie below an entry of `depth`, given what the entries down to it permit.

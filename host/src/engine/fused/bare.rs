@@ -12,7 +12,7 @@ use super::codegen::{Compiler, Function};
 use super::forms::Forms;
 #[cfg(target_arch = "x86_64")]
 use super::vector::Kernel;
-use super::{FuseError, Isa, Run};
+use super::{FuseError, Isa, Run, Words};
 
 /// How a scan reads and where it puts the index.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +66,9 @@ impl Bare {
 
     /// The words of a run, by Cranelift's code.
     pub fn scalar(&self, run: Run<'_>) -> Vec<u64> {
-        let mut words = Vec::new();
+        let mut words = Words::new();
         self.code.scan(self.scalar, run, u64::from(run.first) << self.scan.index_shift, &mut words);
-        words
+        words.to_vec()
     }
 
     /// The words of a run, by each vector kernel that this processor has.
@@ -79,9 +79,9 @@ impl Bare {
             for isa in [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available()) {
                 let Scan { until, big_endian, index_shift, .. } = self.scan;
                 let kernel = Kernel::new(isa, reduction, index_shift, until, big_endian);
-                let mut words = Vec::new();
+                let mut words = Words::new();
                 kernel.scan(run, &mut words);
-                all.push((isa, words));
+                all.push((isa, words.to_vec()));
             }
         }
         all

@@ -9,7 +9,7 @@ use std::io;
 
 use memmap2::{Mmap, MmapMut};
 
-use super::super::Run;
+use super::super::{Run, Words};
 
 /// Bytes to which a function is aligned: a line of the cache.
 const ALIGNMENT: usize = 64;
@@ -81,11 +81,9 @@ impl Code {
     /// Calls a scan function: a packed word for each entry kept, appended to `out`. `first` is the index of the run's
     /// first entry in the place that it has in a word.
     #[inline]
-    pub fn scan(&self, entry: Entry, run: Run<'_>, first: u64, out: &mut Vec<u64>) {
+    pub fn scan(&self, entry: Entry, run: Run<'_>, first: u64, out: &mut Words) {
         let count = run.bytes.len() / 8;
-        out.reserve(count);
-        let room = out.spare_capacity_mut();
-        assert!(room.len() >= count);
+        let room = out.room(count);
         let address = self.memory[entry.0..].as_ptr();
         // SAFETY: a function pointer from the address at which the function of this type begins:
         // 1. `entry` comes from `Assembly::add` of the assembly that became this code, and `Fused` keeps scan and record
@@ -94,14 +92,11 @@ impl Code {
         let scan = unsafe { std::mem::transmute::<*const u8, ScanFn>(address) };
         // SAFETY:
         // 1. The code reads `count` words from `run.bytes`, which has them, at any alignment.
-        // 2. It writes at most one word an entry, in order, to `room`, which has `count` (asserted above).
+        // 2. It writes at most one word an entry, in order, to `room`, which has `count`.
         // 3. It does nothing else: `codegen` emits no other access but to `_tables`, no call and no jump out, and the
         //    closed forms that it evaluates are total, which the verifier proved of the plugin.
-        let kept = unsafe { scan(run.bytes.as_ptr(), count as u64, first, room.as_mut_ptr().cast()) };
-        let kept = usize::try_from(kept).map_or(count, |kept| kept.min(count));
-        let len = out.len() + kept;
-        // SAFETY: the first `kept` words of the spare room were written by the call.
-        unsafe { out.set_len(len) };
+        let kept = unsafe { scan(run.bytes.as_ptr(), count as u64, first, room.as_mut_ptr()) };
+        out.keep(usize::try_from(kept).map_or(count, |kept| kept.min(count)));
     }
 
     /// Calls a record function: the facts and the target of one entry.

@@ -31,7 +31,8 @@ use self::forms::Forms;
 pub use self::isa::Isa;
 pub(crate) use self::selftest::columns_of;
 use super::query::Query;
-use super::{Condition, Engine, EngineError, Facts, Failed, Queries, Record, Run};
+use super::{Condition, Engine, EngineError, Facts, Failed, Queries, Record, Run, Words};
+use crate::image::prefetch;
 
 /// Nodes that the closed forms of a query may need besides those of the plugin. A walk of arm64 takes some two hundred a
 /// level.
@@ -270,11 +271,12 @@ impl Builder {
 }
 
 impl Shared {
-    fn scan(&self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) {
+    fn scan(&self, depth: usize, run: Run<'_>, out: &mut Words) {
         match &self.levels[depth].kernel {
             Kernel::Nothing => {}
             Kernel::Scalar(entry, _) => {
                 let first = u64::from(run.first) << self.queries.levels[depth].scan.layout.frame_bits;
+                prefetch(run.ahead);
                 self.code.scan(*entry, run, first, out);
             }
             #[cfg(target_arch = "x86_64")]
@@ -325,7 +327,7 @@ impl Shared {
     ) -> Option<(u64, u64, u64)> {
         let layout = query.scan.layout;
         let table = 1_usize << layout.index_bits;
-        let mut words = Vec::new();
+        let mut words = Words::new();
         // A scan to the first entry not kept stops there: every entry is then the first of a run of its own.
         let step = if query.scan.until { 1 } else { table };
         for start in (0..entries.len()).step_by(step) {
@@ -334,7 +336,7 @@ impl Shared {
             let bytes: Vec<u8> =
                 run.iter().flat_map(|x| if big_endian { x.to_be_bytes() } else { x.to_le_bytes() }).collect();
             words.clear();
-            self.scan(depth, Run { bytes: &bytes, first: 0 }, &mut words);
+            self.scan(depth, Run { bytes: &bytes, first: 0, ahead: &[] }, &mut words);
             let expected = (0..run.len()).map(|i| (i, kept(start + i)));
             let mut found = words.iter();
             for (i, expected) in expected {
@@ -378,7 +380,7 @@ impl Engine for Fused {
     }
 
     #[inline]
-    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Vec<u64>) -> Result<(), Failed> {
+    fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         out.clear();
         self.shared.scan(depth, run, out);
         Ok(())

@@ -8,13 +8,13 @@
 #![expect(unsafe_code, reason = "the processor's vector instructions are reached through intrinsics and pointers")]
 
 use std::arch::x86_64::*;
-use std::mem::MaybeUninit;
 
 use ptwalk_verifier::bits::cover::Cube;
 use ptwalk_verifier::reduce::{KEEP_MAX, MOVES_MAX, Reduction, TERMS_MAX, Term};
 
-use super::super::Run;
+use super::super::{Run, Words};
 use super::isa::Isa;
+use crate::image::prefetch_line;
 
 /// A test that every entry passes. (One that none passes is no cube: a kernel looks at `(x ^ value) & mask`.)
 const ALWAYS: Cube = Cube { mask: 0, value: 0 };
@@ -45,7 +45,7 @@ pub(super) struct Kernel {
 
 /// Reads entries, writes the words of those kept from the beginning of the room on, returns how many. The room must have
 /// as many places as there are entries, and [`SLACK`] more. Unsafe on a processor without the instructions.
-type ScanFn = unsafe fn(&Masks, &[u8], u32, &mut [MaybeUninit<u64>]) -> usize;
+type ScanFn = unsafe fn(&Masks, Run<'_>, &mut [u64]) -> usize;
 
 /// Words that a kernel may write beyond those that it returns.
 const SLACK: usize = 8;
@@ -95,14 +95,11 @@ impl Kernel {
 
     /// Appends the packed words of the entries kept to `out`. `first` is the index of the first entry.
     #[inline]
-    pub fn scan(&self, run: Run<'_>, out: &mut Vec<u64>) {
+    pub fn scan(&self, run: Run<'_>, out: &mut Words) {
         let count = run.bytes.len() / 8;
-        out.reserve(count + SLACK);
         // SAFETY: the processor has the instructions: asserted in `Kernel::new`, which chose the function.
-        let kept = unsafe { (self.scan)(&self.masks, run.bytes, run.first, out.spare_capacity_mut()) };
-        let len = out.len() + kept.min(count);
-        // SAFETY: the first `kept` words of the spare capacity were written by the call.
-        unsafe { out.set_len(len) };
+        let kept = unsafe { (self.scan)(&self.masks, run, out.room(count + SLACK)) };
+        out.keep(kept.min(count));
     }
 }
 
@@ -147,9 +144,8 @@ fn broadcast8(value: u64) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw,popcnt,bmi1")]
 fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     masks: &Masks,
-    entries: &[u8],
-    first: u32,
-    room: &mut [MaybeUninit<u64>],
+    run: Run<'_>,
+    room: &mut [u64],
 ) -> usize {
     // Plain loops over plain arrays: what goes through closures and iterators ends up in memory.
     let zero = _mm512_setzero_si512();
@@ -173,48 +169,66 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     }
     let lanes = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
     let place = _mm_cvtsi32_si128(masks.index_shift.cast_signed());
-    let start = _mm512_add_epi64(lanes, broadcast8(first.into()));
+    let start = _mm512_add_epi64(lanes, broadcast8(run.first.into()));
     // The index lies where the constant is 0, so that toggling it in is putting it in, and counting it on changes nothing
     // else.
     let mut offset = _mm512_xor_si512(_mm512_sll_epi64(start, place), broadcast8(masks.constant));
     let step = broadcast8(8 << masks.index_shift);
     let (low, high) = (REVERSED[0], REVERSED[1]);
     let reversed = _mm512_set_epi64(high, low, high, low, high, low, high, low);
-    let (chunks, rest) = entries.as_chunks::<64>();
-    let last = padded(rest);
+    assert!(room.len() >= run.bytes.len() / 8 + SLACK, "less room than entries");
     let mut kept_words = 0;
-    for at in 0..chunks.len() + usize::from(rest.len() >= 8) {
-        let (bytes, valid) = match chunks.get(at) {
-            Some(chunk) => (chunk, 0xff),
-            None => (&last, (1_u8 << (rest.len() / 8)) - 1),
-        };
-        // SAFETY: the array has the 64 bytes that are read, which need no alignment.
-        let x = unsafe { _mm512_loadu_epi64(bytes.as_ptr().cast()) };
-        let x = if masks.big_endian { _mm512_shuffle_epi8(x, reversed) } else { x };
-        let mut kept = 0;
-        for i in 0..KEEP {
-            let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, keep_value[i], keep_mask[i]);
-            kept |= _mm512_testn_epi64_mask(differs, differs);
-        }
-        let kept = valid & if masks.inverted { !kept } else { kept };
-        let mut word = offset;
-        for i in 0..MOVES {
-            word = _mm512_ternarylogic_epi64::<XOR_OF_AND>(word, _mm512_rorv_epi64(x, rotation[i]), move_mask[i]);
-        }
-        for i in 0..TERMS {
-            let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, term_value[i], term_mask[i]);
-            let holds = _mm512_testn_epi64_mask(differs, differs);
-            word = _mm512_mask_xor_epi64(word, holds, word, toggles[i]);
-        }
+    // One line of entries, of which `valid` are some.
+    macro_rules! scan_line {
+        ($bytes:expr, $valid:expr) => {{
+            // SAFETY: the array has the 64 bytes that are read, which need no alignment.
+            let x = unsafe { _mm512_loadu_epi64($bytes.as_ptr().cast()) };
+            let x = if masks.big_endian { _mm512_shuffle_epi8(x, reversed) } else { x };
+            // Either way of asking stays in mask registers; turning a mask around would not.
+            let kept = if masks.inverted {
+                let mut kept = $valid;
+                for i in 0..KEEP {
+                    let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, keep_value[i], keep_mask[i]);
+                    kept &= _mm512_test_epi64_mask(differs, differs);
+                }
+                kept
+            } else {
+                let mut kept = 0;
+                for i in 0..KEEP {
+                    let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, keep_value[i], keep_mask[i]);
+                    kept |= _mm512_testn_epi64_mask(differs, differs);
+                }
+                kept & $valid
+            };
+            let mut word = offset;
+            for i in 0..MOVES {
+                word = _mm512_ternarylogic_epi64::<XOR_OF_AND>(word, _mm512_rorv_epi64(x, rotation[i]), move_mask[i]);
+            }
+            for i in 0..TERMS {
+                let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, term_value[i], term_mask[i]);
+                let holds = _mm512_testn_epi64_mask(differs, differs);
+                word = _mm512_mask_xor_epi64(word, holds, word, toggles[i]);
+            }
+            let packed = _mm512_maskz_compress_epi64(kept, word);
+            let places = room.as_mut_ptr().wrapping_add(kept_words);
+            // SAFETY: no line keeps more words than it has entries, so that at most those of the lines before are kept; the
+            // room has as many places, and eight more (asserted above).
+            unsafe { _mm512_storeu_epi64(places.cast(), packed) };
+            kept_words += if masks.until { kept.trailing_ones() } else { kept.count_ones() } as usize;
+            if masks.until && kept != $valid {
+                return kept_words;
+            }
+        }};
+    }
+    let (lines, rest) = run.bytes.as_chunks::<64>();
+    for (at, line) in lines.iter().enumerate() {
+        prefetch_line(run.ahead, at * 64);
+        scan_line!(line, 0xff);
         offset = _mm512_add_epi64(offset, step);
-        let packed = _mm512_maskz_compress_epi64(kept, word);
-        let places = &mut room[kept_words..kept_words + 8];
-        // SAFETY: there are eight places.
-        unsafe { _mm512_storeu_epi64(places.as_mut_ptr().cast(), packed) };
-        kept_words += if masks.until { kept.trailing_ones() } else { kept.count_ones() } as usize;
-        if masks.until && kept != valid {
-            break;
-        }
+    }
+    if rest.len() >= 8 {
+        let last = padded::<64>(rest);
+        scan_line!(last, (1_u8 << (rest.len() / 8)) - 1);
     }
     kept_words
 }
@@ -246,9 +260,8 @@ fn broadcast4(value: u64) -> __m256i {
 #[target_feature(enable = "avx2,popcnt,bmi1")]
 fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     masks: &Masks,
-    entries: &[u8],
-    first: u32,
-    room: &mut [MaybeUninit<u64>],
+    run: Run<'_>,
+    room: &mut [u64],
 ) -> usize {
     let zero = _mm256_setzero_si256();
     let (mut keep_mask, mut keep_value) = ([zero; KEEP], [zero; KEEP]);
@@ -270,12 +283,12 @@ fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     }
     let lanes = _mm256_set_epi64x(3, 2, 1, 0);
     let place = _mm_cvtsi32_si128(masks.index_shift.cast_signed());
-    let start = _mm256_sll_epi64(_mm256_add_epi64(lanes, broadcast4(first.into())), place);
+    let start = _mm256_sll_epi64(_mm256_add_epi64(lanes, broadcast4(run.first.into())), place);
     let mut offset = _mm256_xor_si256(start, broadcast4(masks.constant));
     let step = broadcast4(4 << masks.index_shift);
     let (low, high) = (REVERSED[0], REVERSED[1]);
     let reversed = _mm256_set_epi64x(high, low, high, low);
-    let (chunks, rest) = entries.as_chunks::<32>();
+    let (chunks, rest) = run.bytes.as_chunks::<32>();
     let last = padded(rest);
     let mut kept_words = 0;
     for at in 0..chunks.len() + usize::from(rest.len() >= 8) {
@@ -283,6 +296,9 @@ fn avx2<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
             Some(chunk) => (chunk, 0xf),
             None => (&last, (1_u32 << (rest.len() / 8)) - 1),
         };
+        if at % 2 == 0 {
+            prefetch_line(run.ahead, at * 32);
+        }
         // SAFETY: the array has the 32 bytes that are read, which need no alignment.
         let x = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
         let x = if masks.big_endian { _mm256_shuffle_epi8(x, reversed) } else { x };
@@ -381,8 +397,9 @@ mod tests {
             for isa in [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available()) {
                 let kernel = Kernel::new(isa, &reduction, INDEX_SHIFT, until, big_endian);
                 // What is there already stays.
-                let mut words = vec![7];
-                kernel.scan(Run { bytes: &bytes, first }, &mut words);
+                let mut words = Words::new();
+                words.push(7);
+                kernel.scan(Run { bytes: &bytes, first, ahead: &bytes }, &mut words);
                 prop_assert_eq!(&words[1..], &expected[..], "{:?}", isa);
             }
         }

@@ -166,7 +166,7 @@ fn compare(
     } else {
         all.filter(|(kept, _)| *kept).map(|(_, word)| word).collect()
     };
-    let run = Run { bytes: &bytes, first: u32::try_from(first)? };
+    let run = Run { bytes: &bytes, first: u32::try_from(first)?, ahead: &[] };
     let mut ways = vec![("scalar".to_owned(), bare.scalar(run))];
     ways.extend(bare.vector(run).into_iter().map(|(isa, words)| (isa.name().to_owned(), words)));
     for (way, found) in &ways {
