@@ -67,7 +67,8 @@ macro_rules! smokes {
 }
 
 smokes! {
-    cores table_images pgmap_files sandbox claims engines narrow provers alike limits compiled laws walks
+    cores table_images pgmap_files sandbox claims engines narrow provers alike limits compiled laws walks reference
+    gup_model
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod alter;
 mod corpus;
 pub mod engines;
 pub mod grammar;
+mod gup_model;
 mod images;
 mod laws;
 pub mod memory;
@@ -21,9 +22,11 @@ mod plugins;
 #[cfg(feature = "seeded-faults")]
 pub mod power;
 mod random;
+mod reference;
 mod run;
 mod tables;
 mod trim;
+mod walker;
 
 pub use mutate::mutate;
 pub use random::Random;
@@ -44,6 +47,8 @@ pub static PROPERTIES: &[Entry] = &[
     modules::compiled::COMPILED,
     laws::LAWS,
     tables::WALKS,
+    walker::REFERENCE,
+    gup_model::GUP_MODEL,
     tables::GUP,
 ];
 
