@@ -67,7 +67,7 @@ macro_rules! smokes {
 }
 
 smokes! {
-    cores table_images pgmap_files sandbox claims engines narrow provers alike limits compiled laws walks reference
+    cores table_images pgmap_files contents vmcoreinfo law_files zone_files sandbox claims engines narrow provers alike limits compiled laws walks reference
     gup_model
 }
 

@@ -7,6 +7,8 @@
 //! What is claimed and what the properties have shown is in `docs/soundness.md`.
 
 mod alter;
+mod clock;
+mod contents;
 mod corpus;
 pub mod engines;
 pub mod grammar;
@@ -25,6 +27,7 @@ mod random;
 mod reference;
 mod run;
 mod tables;
+mod texts;
 mod trim;
 mod walker;
 
@@ -37,6 +40,10 @@ pub static PROPERTIES: &[Entry] = &[
     images::CORES,
     images::TABLE_IMAGES,
     images::PGMAP_FILES,
+    contents::CONTENTS,
+    texts::VMCOREINFO,
+    texts::LAW_FILES,
+    texts::ZONE_FILES,
     plugins::SANDBOX,
     modules::claims::CLAIMS,
     modules::engines::ENGINES,

@@ -31,6 +31,10 @@ pub const fn oracles(fault: Fault) -> &'static [&'static str] {
     match fault.area() {
         Area::Lifter | Area::Rewriter | Area::Prover | Area::Verifier | Area::Laws => &["walks"],
         Area::Reducer | Area::CodeGenerator => &["walks"],
+        Area::VectorKernel => &["compiled", "reference"],
+        Area::Walker => &["reference"],
+        Area::Gup => &["gup_model"],
+        Area::Inputs => &["contents", "pgmap_files", "vmcoreinfo"],
     }
 }
 

@@ -150,8 +150,12 @@ struct Collected {
 impl MapSink for Collected {
     fn event(&mut self, event: &Event, trail: &[Passed]) -> Result<(), WalkError> {
         let trail: Vec<ReferencePassed> = trail.iter().map(passed).collect();
-        let met = |what, range: VaRange, at: &Passed| {
-            Met { what, first: range.first.0, last: range.last.0, at: passed(at), trail: trail.clone() }
+        let met = |what, range: VaRange, at: &Passed| Met {
+            what,
+            first: range.first.0,
+            last: range.last.0,
+            at: passed(at),
+            trail: trail.clone(),
         };
         let met = match event {
             Event::Mapping(x) => {

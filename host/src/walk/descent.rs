@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use ptwalk_abi::{Geometry, Half, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtAddr};
+use ptwalk_verifier::fault::{Fault, seeded};
 use thiserror::Error;
 
 use crate::engine::query::Layout;
@@ -107,7 +108,8 @@ impl Table<'_> {
     pub fn clip(&self, first: u32, last: u32) -> VaRange {
         let start = self.span_start(first);
         let end = VirtAddr(self.span_start(last).0 + (self.slot.span_bytes() - 1));
-        VaRange { first: start.max(self.range.first), last: end.min(self.range.last) }
+        let last = if seeded(Fault::WalkRangeEndForgotten) { end } else { end.min(self.range.last) };
+        VaRange { first: start.max(self.range.first), last }
     }
 }
 
@@ -290,7 +292,8 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
                     let Some(slot) = self.tables.geometry.slots().get(depth + 1) else { continue };
                     let through = frame.next.saturating_sub(1);
                     let (range, at) = (batch.table.clip(through, through), batch.passed(through));
-                    let mut below = Frame::open(*slot, depth + 1, table, range, frame.perms & perms);
+                    let above = if seeded(Fault::WalkPermsUnfolded) { MmuPerms::ALL } else { frame.perms };
+                    let mut below = Frame::open(*slot, depth + 1, table, range, above & perms);
                     below.ahead = ahead.map_or(&[], |pa| self.tables.image.run(pa, slot.table_bytes()));
                     self.trail.push(at);
                     if !self.table(below, rooms_below)? {
@@ -407,6 +410,7 @@ impl<'i> Frame<'i> {
         let (first, table) = (self.next, self.table(&[]));
         let present = tables.image.next_present(table.entry_pa(first)).map(|pa| pa.0.saturating_sub(self.table.0));
         let resume = present.and_then(|bytes| u32::try_from(bytes.div_ceil(8)).ok()).unwrap_or(u32::MAX);
+        let resume = if seeded(Fault::WalkMissingSkipsTable) { u32::MAX } else { resume };
         let resume = resume.clamp(first + 1, self.last + 1);
         self.next = resume;
         (table.passed(first, 0), table.clip(first, resume - 1))

@@ -11,6 +11,7 @@
 //! tables that it could hold.
 
 use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, VaRange};
+use ptwalk_verifier::fault::{Fault, seeded};
 use serde::Serialize;
 
 use super::descent::{Batch, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
@@ -281,6 +282,7 @@ impl Context {
         let table = &batch.table;
         let range = table.clip(index, index);
         let offset = range.first.0 - table.span_start(index).0;
+        let offset = if seeded(Fault::WalkOffsetLost) { 0 } else { offset };
         let effective = Effective::new(table.perms_above & facts.perms(), self.upper_half);
         let at = batch.passed(index);
         Mapping {
@@ -468,7 +470,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let (filter, exact) = (&self.filters[batch.table.depth], self.exact[batch.table.depth]);
         let wanted = |word: u64| {
             let facts = batch.layout.facts(word);
-            !exact || filter.holds(facts.or(Facts::effective((facts.perms() & batch.table.perms_above).bits())))
+            let above = if seeded(Fault::WalkFilterOwnPermissions) { MmuPerms::ALL } else { batch.table.perms_above };
+            !exact || filter.holds(facts.or(Facts::effective((facts.perms() & above).bits())))
         };
         let is_pte = batch.table.slot.level == Level::Pte;
         let maps = |word: u64| {
@@ -555,11 +558,12 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let (passed, range) = (batch.passed(index), batch.table.clip(index, index));
         let problem = |kind| Event::Problem(Problem { kind, range, at: passed });
         let used = self.context.perms_known && facts.perms().bits() != 0;
-        if facts.has(Facts::BAD) && !used {
+        if facts.has(Facts::BAD) && !used && !seeded(Fault::WalkBadFollowed) {
             self.sink.event(&problem(ProblemKind::Bad), trail)?;
             return Ok(None);
         }
-        if passed.table == table || trail.iter().any(|passed| passed.table == table) {
+        let is_above = trail.iter().any(|passed| passed.table == table) && !seeded(Fault::WalkCycleUnseen);
+        if passed.table == table || is_above {
             self.sink.event(&problem(ProblemKind::Cycle), trail)?;
             return Ok(None);
         }
@@ -576,6 +580,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         if self.split == Some(depth + 1) {
             let trail = trail.iter().copied().chain([passed]).collect();
             let perms_above = batch.table.perms_above & perms;
+            let perms_above = if seeded(Fault::WalkPartForgetsAbove) { MmuPerms::ALL } else { perms_above };
             let start = Subtree { depth: depth + 1, table, range, perms_above, trail };
             self.sink.event(&Event::Table { at: passed, table, below }, batch.table.trail)?;
             self.sink.subtree(start, &mut self.budget)?;

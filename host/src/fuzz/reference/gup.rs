@@ -311,13 +311,7 @@ impl Walk<'_> {
     }
 
     /// A pte up to the reference on its page.
-    fn pte(
-        &mut self,
-        va: u64,
-        x: &Meaning,
-        cached: &mut Option<usize>,
-        before: usize,
-    ) -> Result<Page, &'static str> {
+    fn pte(&mut self, va: u64, x: &Meaning, cached: &mut Option<usize>, before: usize) -> Result<Page, &'static str> {
         let (row, flags) = (self.call.row, self.call.flags);
         if x.protnone && !row.passes_protnone(flags) {
             return Err("protnone");

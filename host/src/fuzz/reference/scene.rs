@@ -57,7 +57,8 @@ impl Scene {
             }
             memory.pieces.push((address(table), words));
         }
-        let root = if random.one_in(12) { random.below(TABLES) } else { depths * random.below(TABLES.div_ceil(depths)) };
+        let root =
+            if random.one_in(12) { random.below(TABLES) } else { depths * random.below(TABLES.div_ceil(depths)) };
         Scene { memory, root: address(root), stored }
     }
 }
@@ -112,7 +113,13 @@ fn shape(m: &Machine, kind: Kind) -> u64 {
         (Cpu::Arm64, Kind::Protnone) if m.recent => 0x0060_0000_0000_0f82,
         (Cpu::Arm64, Kind::Protnone) => 0x0460_0000_0000_0f92,
         (Cpu::X86, Kind::Table { .. }) => 0x67,
-        (Cpu::X86, Kind::Leaf { is_pte }) => if is_pte { 0x8000_0000_0000_0067 } else { 0x8000_0000_0000_00e7 },
+        (Cpu::X86, Kind::Leaf { is_pte }) => {
+            if is_pte {
+                0x8000_0000_0000_0067
+            } else {
+                0x8000_0000_0000_00e7
+            }
+        }
         (Cpu::X86, Kind::Device { is_pte }) => {
             shape(m, Kind::Leaf { is_pte }) | 1 << if m.recent { 57 } else { 58 } | 0x200
         }
@@ -159,8 +166,7 @@ pub(in crate::fuzz) fn books(random: &mut Random<'_>, m: &Machine, scene: &Scene
         books.refs.insert(head, count);
     }
     for _ in 0..random.pick(&[0, 0, 12]) {
-        let kinds =
-            [PageKind::Zero, PageKind::Movable, PageKind::File, PageKind::AnonShared, PageKind::Secretmem];
+        let kinds = [PageKind::Zero, PageKind::Movable, PageKind::File, PageKind::AnonShared, PageKind::Secretmem];
         let (head, kind) = (frames(random), random.pick(&kinds));
         zone.set_kind(Pfn(head), kind);
         books.kinds.insert(head, kind);

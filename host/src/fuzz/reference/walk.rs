@@ -113,7 +113,10 @@ impl Walk<'_> {
     fn join(&mut self, reason: &'static str, part: (u64, u64), at: Passed) {
         let trail = &self.trail;
         let extends = |met: &&mut Met| {
-            met.what == What::Problem(reason) && met.at.1 == at.1 && met.last.wrapping_add(1) == part.0 && met.trail == *trail
+            met.what == What::Problem(reason)
+                && met.at.1 == at.1
+                && met.last.wrapping_add(1) == part.0
+                && met.trail == *trail
         };
         match self.met.last_mut().filter(extends) {
             Some(met) => met.last = part.1,

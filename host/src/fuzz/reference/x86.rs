@@ -34,7 +34,13 @@ pub(super) fn meaning(m: &Machine, level: Level, x: u64) -> Meaning {
     };
     let leaf = match level {
         Level::Pmd => any(PSE),
-        Level::Pud => if m.recent { any(PSE) } else { has(PSE | P) },
+        Level::Pud => {
+            if m.recent {
+                any(PSE)
+            } else {
+                has(PSE | P)
+            }
+        }
         _ => false,
     };
     let span = match level {
