@@ -1,6 +1,7 @@
 //! Does fuzzing find what it should? Each seeded fault is switched on and must break a property within a minute.
 //!
-//! `cargo test --test power --features seeded-faults`. `PTWALK_POWER_SAMPLE=N` takes N faults, others every day;
+//! `cargo test --test power --features seeded-faults`. `PTWALK_POWER_SAMPLE=N` takes N faults, others every day, and
+//! `PTWALK_POWER_ONLY=A,B` those of these names;
 //! `PTWALK_FUZZ_SEED` is the seed of each hunt; `BLESS=1` writes the table of `docs/soundness.md`, with all of them.
 
 use std::fmt::Write;
@@ -25,6 +26,10 @@ fn variable(name: &str) -> Option<u64> {
 /// The faults of today: all, or a sample that moves on with the day, so that each has its turn.
 fn today() -> Vec<Fault> {
     let all = Fault::ALL;
+    if let Ok(only) = std::env::var("PTWALK_POWER_ONLY") {
+        let named = all.iter().copied().filter(|fault| only.split(',').any(|name| name == format!("{fault:?}")));
+        return named.collect();
+    }
     let Some(sample) = variable("PTWALK_POWER_SAMPLE").and_then(|sample| usize::try_from(sample).ok()) else {
         return all.to_vec();
     };

@@ -160,12 +160,12 @@ pub(in crate::fuzz) fn books(random: &mut Random<'_>, m: &Machine, scene: &Scene
             books.pgmaps.push((start, end, kind, live));
         }
     }
-    for _ in 0..random.below(12) {
+    for _ in 0..random.pick(&[0, 4, 40]) {
         let (head, count) = (frames(random), random.pick(&[0, -1, 1, 2, 1000]));
         zone.set_refcount(Pfn(head), count);
         books.refs.insert(head, count);
     }
-    for _ in 0..random.pick(&[0, 0, 12]) {
+    for _ in 0..random.pick(&[0, 0, 60]) {
         let kinds = [PageKind::Zero, PageKind::Movable, PageKind::File, PageKind::AnonShared, PageKind::Secretmem];
         let (head, kind) = (frames(random), random.pick(&kinds));
         zone.set_kind(Pfn(head), kind);
