@@ -7,6 +7,8 @@
 mod dump;
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/fuzz.rs"]
+mod fuzz;
 #[path = "cli/image.rs"]
 mod image;
 #[path = "cli/machine.rs"]

@@ -34,13 +34,15 @@ fn smoke(name: &str) -> Tally {
     let entry = property(name).unwrap_or_else(|| panic!("no property {name}"));
     let campaign = run(entry, &context(), Budget::of(time, seed), &mut |_, _| {}).expect("the property can be made");
     let tally = campaign.tally;
+    let others: Vec<String> = tally.counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!(
-        "{name}: {} inputs from PTWALK_FUZZ_SEED={seed}, {:.0} % of {} accepted, {} executions; {:?}",
+        "{name}: {} inputs from PTWALK_FUZZ_SEED={seed}, {:.0} % of {} accepted, {} executions, {} helpers; {}",
         tally.inputs,
         100.0 * tally.acceptance(),
         tally.judged,
         tally.executions,
-        tally.counts
+        tally.helpers.len(),
+        others.join(", ")
     );
     if let Some(finding) = campaign.finding {
         let file = std::env::temp_dir().join(format!("ptwalk-{name}-{:x}.{}", finding.seed, entry.kind.extension()));
@@ -67,8 +69,8 @@ macro_rules! smokes {
 }
 
 smokes! {
-    cores table_images pgmap_files contents vmcoreinfo law_files zone_files sandbox claims engines narrow provers alike limits compiled laws walks reference
-    gup_model
+    cores table_images pgmap_files contents vmcoreinfo law_files zone_files sandbox claims hidden engines narrow provers
+    alike limits compiled laws walks reference gup_model
 }
 
 #[test]

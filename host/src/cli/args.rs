@@ -4,6 +4,8 @@
 mod explain;
 #[path = "args/extract.rs"]
 mod extract;
+#[path = "args/fuzz.rs"]
+mod fuzz;
 #[path = "args/generate.rs"]
 mod generate;
 #[path = "args/gup.rs"]
@@ -22,6 +24,7 @@ use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtA
 
 pub use explain::{Access, ExplainArgs};
 pub use extract::ExtractArgs;
+pub use fuzz::FuzzArgs;
 pub use generate::GenArgs;
 pub use gup::{GUP_PAGES_MAX, GupArgs};
 pub use zone::ZoneArgs;
@@ -85,6 +88,9 @@ pub enum Command {
     /// Synthetic table images from a seed
     #[command(after_help = generate::HELP)]
     Gen(GenArgs),
+    /// Differential and soundness fuzzing, of a plugin or of ptwalk itself
+    #[command(after_help = fuzz::HELP)]
+    Fuzz(FuzzArgs),
     /// Engines and operations beside native code and this machine's bandwidth, in about a minute
     #[command(after_help = BENCH_HELP)]
     Bench(BenchArgs),

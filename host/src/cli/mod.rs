@@ -7,6 +7,7 @@ mod dump;
 mod exit;
 mod explain;
 mod extract;
+mod fuzz;
 mod generate;
 mod gup;
 mod info;
@@ -40,6 +41,7 @@ pub fn run() -> ExitCode {
         Command::Zone(args) => zone::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
+        Command::Fuzz(args) => fuzz::run_fuzz(&args),
         Command::Gen(args) => generate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Plugin(command) => plugin::run(&command),

@@ -77,7 +77,7 @@ fn explain(text: &str) -> Result<Answer> {
     }
 }
 
-fn laws(path: Option<&Path>) -> Result<LawSet> {
+pub fn laws(path: Option<&Path>) -> Result<LawSet> {
     use std::io::Read;
     let Some(path) = path else { return Ok(LawSet::host()?) };
     let mut text = String::new();

@@ -4,9 +4,10 @@
 //! export; of [`opened`], the same and the numbers of functions. [`changed`] guarantees nothing.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use wasm_encoder::ExportKind;
-use wasmparser::{Parser, Payload};
+use wasmparser::{ConstExpr, DataKind, Operator, Parser, Payload};
 
 use super::parts::{Parts, operators};
 use super::random::Random;
@@ -56,6 +57,39 @@ pub(super) fn opened(bytes: &[u8]) -> Vec<u8> {
         }
     }
     parts.encode()
+}
+
+/// Memory that a module may use as a stack: below the first value of a mutable global of 32 bits, without data.
+pub(super) fn scratch(bytes: &[u8]) -> Vec<Range<usize>> {
+    let constant = |expression: &ConstExpr<'_>| match expression.get_operators_reader().read() {
+        Ok(Operator::I32Const { value }) => usize::try_from(value.cast_unsigned()).ok(),
+        _ => None,
+    };
+    let (mut top, mut data) = (0, Vec::new());
+    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+        match payload {
+            Payload::GlobalSection(section) => {
+                let mut mutable = section.into_iter().filter_map(Result::ok).filter(|global| global.ty.mutable);
+                top = mutable.find_map(|global| constant(&global.init_expr)).unwrap_or(0);
+            }
+            Payload::DataSection(section) => {
+                for segment in section.into_iter().filter_map(Result::ok) {
+                    let DataKind::Active { offset_expr, .. } = segment.kind else { continue };
+                    data.extend(constant(&offset_expr).map(|start| start..start + segment.data.len()));
+                }
+            }
+            _ => {}
+        }
+    }
+    data.sort_by_key(|range| range.start);
+    let mut at = 0;
+    let mut gaps = Vec::new();
+    for range in data.into_iter().filter(|range| range.start < top) {
+        gaps.push(at..range.start.max(at));
+        at = at.max(range.end);
+    }
+    gaps.push(at.min(top)..top);
+    gaps
 }
 
 /// A module in which some operators are gone, doubled, or others.

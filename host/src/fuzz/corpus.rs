@@ -14,7 +14,7 @@ const MODULE_BYTES_MAX: usize = 16 << 10;
 impl Context {
     /// The plugins of the program.
     pub fn embedded() -> Context {
-        Context { modules: plugin::EMBEDDED.iter().map(|embedded| embedded.wasm.to_vec()).collect() }
+        Context { modules: plugin::EMBEDDED.iter().map(|embedded| embedded.wasm.to_vec()).collect(), subject: None }
     }
 
     /// The same, and every `.wasm` and `.wat` of some folders that is a module.

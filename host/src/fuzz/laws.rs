@@ -41,7 +41,7 @@ impl Property for Laws {
 
     fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
         let random = &mut Random::from_bytes(input);
-        let bytes = grammar::module(random, Shape { exports: 3, careless: 0, narrow: true });
+        let bytes = grammar::module(random, Shape { exports: 3, ..Shape::NARROW.careful() });
         let plugin = Arc::new(ValidPlugin::validate(&bytes)?);
         let helpers: Vec<Helper> = plugin.exports().keys().copied().filter(|helper| takes_entries(*helper)).collect();
         if helpers.is_empty() {

@@ -26,7 +26,9 @@ pub mod power;
 mod random;
 mod reference;
 mod run;
+mod subject;
 mod tables;
+mod target;
 mod texts;
 mod trim;
 mod walker;
@@ -34,6 +36,8 @@ mod walker;
 pub use mutate::mutate;
 pub use random::Random;
 pub use run::{Budget, Campaign, Context, Entry, Failure, Finding, Property, Tally, checked, run, search};
+pub use subject::{PLUGIN, Subject};
+pub use target::target;
 
 /// Every property.
 pub static PROPERTIES: &[Entry] = &[
@@ -46,6 +50,7 @@ pub static PROPERTIES: &[Entry] = &[
     texts::ZONE_FILES,
     plugins::SANDBOX,
     modules::claims::CLAIMS,
+    modules::claims::HIDDEN,
     modules::engines::ENGINES,
     modules::narrow::NARROW,
     modules::provers::PROVERS,

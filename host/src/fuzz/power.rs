@@ -28,13 +28,19 @@ pub struct Kill {
 
 /// The properties that should notice a fault, the likeliest first.
 pub const fn oracles(fault: Fault) -> &'static [&'static str] {
-    match fault.area() {
-        Area::Lifter | Area::Rewriter | Area::Prover | Area::Verifier | Area::Laws => &["walks"],
-        Area::Reducer | Area::CodeGenerator => &["walks"],
-        Area::VectorKernel => &["compiled", "reference"],
-        Area::Walker => &["reference"],
-        Area::Gup => &["gup_model"],
-        Area::Inputs => &["contents", "pgmap_files", "vmcoreinfo"],
+    match (fault, fault.area()) {
+        // What outlives a call is seen in an engine's memory and globals.
+        (Fault::StackPointerUnchecked | Fault::GlobalUnchecked, _) => &["engines"],
+        (Fault::UnknownIsNever, _) => &["hidden"],
+        (_, Area::Lifter | Area::Rewriter | Area::Verifier) => &["claims", "narrow"],
+        (_, Area::Prover) => &["provers", "narrow", "compiled"],
+        (_, Area::Laws) => &["laws"],
+        (_, Area::Reducer | Area::CodeGenerator) => &["compiled"],
+        (_, Area::VectorKernel) => &["compiled", "reference"],
+        (_, Area::Walker) => &["reference"],
+        (_, Area::Gup) => &["gup_model"],
+        (Fault::PgmapEndIncluded, _) => &["pgmap_files"],
+        (_, Area::Inputs) => &["contents"],
     }
 }
 

@@ -6,15 +6,18 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ptwalk_abi::Helper;
+
 use super::minimise::{self, Kind};
 use super::random::Random;
+use super::subject::Subject;
 
 /// Whatever keeps a check from saying that all is well.
 pub type Failure = Box<dyn std::error::Error>;
@@ -23,7 +26,7 @@ pub type Failure = Box<dyn std::error::Error>;
 const MINIMISE_MAX: Duration = Duration::from_secs(20);
 
 /// How often whoever watches is told.
-const WATCH_EVERY: Duration = Duration::from_millis(500);
+const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// Something that must hold of every input.
 pub trait Property {
@@ -43,6 +46,8 @@ pub trait Property {
 pub struct Context {
     /// Modules to change: the embedded plugins, and whatever the caller has.
     pub modules: Vec<Vec<u8>>,
+    /// The plugin that [`super::PLUGIN`] is about.
+    pub subject: Option<Subject>,
 }
 
 /// A property that can be run.
@@ -88,6 +93,8 @@ pub struct Tally {
     pub accepted: u64,
     /// Answers compared.
     pub executions: u64,
+    /// Helpers that were accepted under their names.
+    pub helpers: BTreeSet<Helper>,
     /// Whatever else the property counts.
     pub counts: BTreeMap<Cow<'static, str>, u64>,
 }
@@ -120,6 +127,7 @@ impl Tally {
         self.judged += other.judged;
         self.accepted += other.accepted;
         self.executions += other.executions;
+        self.helpers.extend(&other.helpers);
         for (name, count) in &other.counts {
             *self.counts.entry(name.clone()).or_default() += count;
         }
@@ -248,7 +256,7 @@ impl Shared<'_> {
                 }
                 break;
             }
-            if merged.elapsed() > WATCH_EVERY / 2 {
+            if merged.elapsed() > WATCH_EVERY / 4 {
                 merged = Instant::now();
                 lock(&self.tally).add(&std::mem::take(&mut local));
             }

@@ -2,17 +2,17 @@
 //!
 //! In: choices and a [`Shape`]. Out: a valid module of the integer subset: some inner functions, exports with the names and
 //! signatures of helpers, data, a stack, values of the configuration. Guaranteed: equal choices give the same module; it is
-//! small. What a plugin must not do is kept from happening by guards, of which one in [`Shape::careless`] is left out, so
-//! that about half of the modules are acceptable and the others nearly so. Not handled: everything that compilers write.
+//! small. What a plugin must not do is kept from happening by guards, some of which are left out ([`Guards`]), so that
+//! about half of the modules are acceptable and the others nearly so. Not handled: everything that compilers write.
 
 mod control;
 mod words;
 
 use std::borrow::Cow;
 
-use ptwalk_abi::{Extern, Helper, KCONFIG_MODULE, Signature, ValType as AbiType};
+use ptwalk_abi::{Extern, Helper, KCONFIG_MODULE, Level, Op, Signature, ValType as AbiType};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
+    BlockType, CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
     GlobalSection, GlobalType, ImportSection, Instruction, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 
@@ -26,24 +26,41 @@ const STACK: i32 = 8192;
 /// Bytes of a frame of the shadow stack: four words.
 const FRAME: i32 = 32;
 
+/// Which guards a module has.
+#[derive(Clone, Copy, Debug)]
+pub enum Guards {
+    /// All of them.
+    All,
+    /// All but one in this many, by chance.
+    Careless(u64),
+    /// All but the one of this number.
+    AllBut(u64),
+}
+
 /// What kind of module is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// Helpers that it exports.
     pub exports: usize,
-    /// One guard in this many is left out; 0: none.
-    pub careless: u64,
+    /// What keeps bad things from happening.
+    pub guards: Guards,
     /// Everything depends on ten bits of the arguments, so that all that it can do can be tried.
     pub narrow: bool,
 }
 
 impl Shape {
     /// One helper, about half of which are acceptable.
-    pub const ONE: Shape = Shape { exports: 1, careless: 4, narrow: false };
-    /// Some helpers, to make one compilation worth its time.
-    pub const SOME: Shape = Shape { exports: 6, careless: 8, narrow: false };
+    pub const ONE: Shape = Shape { exports: 1, guards: Guards::Careless(5), narrow: false };
+    /// Some helpers, to make one compilation worth its time. None has a closed form if one has none, so that they are more
+    /// careful.
+    pub const SOME: Shape = Shape { exports: 6, guards: Guards::Careless(24), narrow: false };
     /// One helper of which every input is tried.
-    pub const NARROW: Shape = Shape { exports: 1, careless: 4, narrow: true };
+    pub const NARROW: Shape = Shape { exports: 1, guards: Guards::Careless(5), narrow: true };
+
+    /// The same with all guards.
+    pub const fn careful(self) -> Shape {
+        Shape { guards: Guards::All, ..self }
+    }
 }
 
 /// Bits of the arguments on which a narrow module depends: eight of the first, two of the second.
@@ -63,12 +80,55 @@ struct Setting {
 /// Where the other data begins.
 const MORE_DATA: u64 = 2048;
 
+/// Where the piece is that keeps the stack away.
+const FENCE: u64 = 4096;
+
 /// A module.
 pub fn module(random: &mut Random<'_>, shape: Shape) -> Vec<u8> {
+    written(random, shape).0
+}
+
+/// A module that lacks one of the guards of one that has them all.
+pub fn near_miss(random: &mut Random<'_>, shape: Shape) -> Vec<u8> {
+    let (_, guards) = written(&mut random.clone(), shape.careful());
+    let without = random.clone().below(guards.max(1));
+    module(random, Shape { guards: Guards::AllBut(without), ..shape })
+}
+
+/// A module that traps for one input, behind two multiplications of words that both depend on it, which no prover undoes
+/// within its budget. The input is among its constants, so that whoever tries those contradicts a claim that it is safe.
+pub fn hidden_trap(random: &mut Random<'_>) -> Vec<u8> {
+    let (input, salts) = (random.word(), [random.word(), random.word()]);
+    let mixed = |word: u64| {
+        let once = word.wrapping_mul(word ^ salts[0]);
+        once.wrapping_mul(once.rotate_left(29) ^ salts[1])
+    };
+    let constant = |word: u64| Instruction::I64Const(word.cast_signed());
+    let mut code = vec![constant(input), Instruction::Drop];
+    for (salt, turned) in salts.into_iter().zip([0, 29]) {
+        code.extend([Instruction::LocalGet(0), Instruction::LocalGet(0), constant(turned), Instruction::I64Rotl]);
+        code.extend([constant(salt), Instruction::I64Xor, Instruction::I64Mul, Instruction::LocalSet(0)]);
+    }
+    code.extend([
+        Instruction::LocalGet(0),
+        constant(mixed(input)),
+        Instruction::I64Eq,
+        Instruction::If(BlockType::Empty),
+    ]);
+    code.extend([Instruction::Unreachable, Instruction::End, Instruction::LocalGet(0)]);
+    let params = vec![ValType::I64];
+    let setting = Setting { data: Vec::new(), more: None, imports: Vec::new(), inner: Vec::new() };
+    let name = [Helper::find(Level::Pte, Op::Pfn)].into_iter().flatten().collect::<Vec<_>>();
+    assemble(&setting, &[(params, ValType::I64, function(&[], &code))], &name)
+}
+
+/// A module, and how many guards there were to write.
+fn written(random: &mut Random<'_>, shape: Shape) -> (Vec<u8>, u64) {
     let setting = setting(random);
+    let mut guards = 0;
     let mut functions: Vec<(Vec<ValType>, ValType, Function)> = Vec::new();
     for at in 0..setting.inner.len() {
-        let writer = Writer::new(random, &setting, at, shape.careless, &setting.inner[at]);
+        let writer = Writer::new(random, &setting, at, (shape.guards, &mut guards), &setting.inner[at]);
         functions.push((setting.inner[at].clone(), ValType::I64, writer.inner()));
     }
     let mut names = Vec::new();
@@ -81,11 +141,11 @@ pub fn module(random: &mut Random<'_>, shape: Shape) -> Vec<u8> {
         }
         names.push(helper);
         let params: Vec<ValType> = helper.signature().params().iter().map(|ty| word_type(*ty)).collect();
-        let writer = Writer::new(random, &setting, setting.inner.len(), shape.careless, &params);
+        let writer = Writer::new(random, &setting, setting.inner.len(), (shape.guards, &mut guards), &params);
         let function = writer.export(helper.signature(), shape.narrow);
         functions.push((params, word_type(helper.signature().result()), function));
     }
-    assemble(&setting, &functions, &names)
+    (assemble(&setting, &functions, &names), guards)
 }
 
 const fn word_type(ty: AbiType) -> ValType {
@@ -103,7 +163,7 @@ fn setting(random: &mut Random<'_>) -> Setting {
         random.pick(&params).to_vec()
     });
     let inner = inner.collect();
-    Setting { data: random.bytes(len), more: random.one_in(4).then(|| random.bytes(64)), imports, inner }
+    Setting { data: random.bytes(len), more: random.one_in(3).then(|| random.bytes(64)), imports, inner }
 }
 
 fn assemble(setting: &Setting, functions: &[(Vec<ValType>, ValType, Function)], names: &[Helper]) -> Vec<u8> {
@@ -127,7 +187,9 @@ fn assemble(setting: &Setting, functions: &[(Vec<ValType>, ValType, Function)], 
     let pointer = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
     globals.global(pointer, &ConstExpr::i32_const(STACK));
     globals.global(GlobalType { val_type: ValType::I64, ..pointer }, &ConstExpr::i64_const(0x5a));
-    let pieces = [(DATA, Some(&setting.data)), (MORE_DATA, setting.more.as_ref())];
+    // The last piece keeps the stack away from the one before, so that what lies behind that is nothing.
+    let fence = setting.more.as_ref().map(|_| vec![0xfe; 8]);
+    let pieces = [(DATA, Some(&setting.data)), (MORE_DATA, setting.more.as_ref()), (FENCE, fence.as_ref())];
     for (at, bytes) in pieces {
         if let Some(bytes) = bytes {
             let at = i32::try_from(at).unwrap_or(i32::MAX);

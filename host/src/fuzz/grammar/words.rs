@@ -3,7 +3,7 @@
 use ptwalk_abi::Signature;
 use wasm_encoder::{BlockType, Function, Instruction as I, MemArg, ValType};
 
-use super::{DATA, FRAME, MORE_DATA, NARROW_BITS, Setting, function};
+use super::{DATA, FRAME, Guards, MORE_DATA, NARROW_BITS, Setting, function};
 use crate::fuzz::random::Random;
 
 /// Instructions after which expressions are leaves.
@@ -36,7 +36,9 @@ pub(super) struct Writer<'r, 'b, 's> {
     pub code: Vec<I<'static>>,
     /// Inner functions that this one may call: those before it.
     pub callees: usize,
-    pub careless: u64,
+    guards: Guards,
+    /// Guards that there were so far, in all functions.
+    guarded: &'r mut u64,
     /// It has a frame on the shadow stack.
     pub frame: bool,
     /// Loops that are open.
@@ -51,11 +53,11 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
         random: &'r mut Random<'b>,
         setting: &'s Setting,
         callees: usize,
-        careless: u64,
+        (guards, guarded): (Guards, &'r mut u64),
         params: &[ValType],
     ) -> Writer<'r, 'b, 's> {
         let (code, params) = (Vec::new(), params.to_vec());
-        Writer { random, setting, code, callees, careless, frame: false, loops: 0, returns_wide: true, params }
+        Writer { random, setting, code, callees, guards, guarded, frame: false, loops: 0, returns_wide: true, params }
     }
 
     /// A local of its own: three of 64 bits, then four of 32.
@@ -144,7 +146,13 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
 
     /// Whether what keeps something bad from happening is written: mostly.
     pub fn guard(&mut self) -> bool {
-        self.careless == 0 || !self.random.one_in(8 * self.careless)
+        let number = *self.guarded;
+        *self.guarded += 1;
+        match self.guards {
+            Guards::All => true,
+            Guards::Careless(one_in) => !self.random.one_in(one_in),
+            Guards::AllBut(without) => number != without,
+        }
     }
 
     fn is_leaf(&mut self, depth: u32) -> bool {
@@ -259,7 +267,13 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
                 self.wide_constant();
                 self.code.push(I::I64Mul);
             }
-            1 => self.divide(d),
+            1 | 4 => self.divide(d),
+            3 => {
+                // Something taken back from a sum.
+                self.code.push(I::LocalTee(self.own(2)));
+                self.wide(0);
+                self.code.extend([I::I64Add, I::LocalGet(self.own(2)), I::I64Sub]);
+            }
             2 => {
                 // The same word again, as clearing its lowest bit or taking something back does.
                 self.code.push(I::LocalTee(self.own(2)));
@@ -277,12 +291,22 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
 
     /// A division or remainder of the word on the stack.
     fn divide(&mut self, d: u32) {
-        let (signed, remainder) = (self.random.one_in(2), self.random.one_in(2));
+        let (mut signed, mut remainder) = (self.random.one_in(2), self.random.one_in(2));
         if self.random.one_in(2) {
-            let divisor = self.random.pick(&[1, 2, 3, 8, 10, 512, 4096, -1, 1 << 40]);
-            // The least number divided by -1 traps.
-            let divisor = if signed && !remainder && divisor == -1 && self.guard() { 7 } else { divisor };
+            let mut divisor = self.random.pick(&[1, 2, 3, 8, 10, 512, 4096, 1 << 40]);
+            if !self.guard() {
+                // The least number divided by -1 traps.
+                (signed, remainder, divisor) = (true, false, -1);
+                self.code.push(I::Drop);
+                self.wide_local();
+            }
             self.code.push(I::I64Const(divisor));
+        } else if self.random.one_in(4) {
+            // By itself, which is 1 but for 0.
+            self.code.extend([I::LocalTee(self.own(2)), I::LocalGet(self.own(2))]);
+            if self.guard() {
+                self.code.extend([I::I64Const(2), I::I64Or]);
+            }
         } else {
             self.wide(d.min(1));
             if self.guard() {
@@ -339,6 +363,20 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
             (I::I64Load8U, 1),
         ]);
         let len = self.setting.data.len() as u64;
+        if self.setting.more.is_some() && self.random.one_in(3) {
+            // Either piece of data: a bit says which, others where; without a guard, a little beyond.
+            let step = if self.guard() {
+                self.narrow(d);
+                0x40 - 8
+            } else {
+                self.wide_local();
+                self.code.push(I::I32WrapI64);
+                0x80 - 1
+            };
+            let pieces = i32::try_from(MORE_DATA - DATA).unwrap_or(0);
+            self.code.extend([I::I32Const(pieces | step), I::I32And]);
+            return self.code.push(op(at(DATA, 0)));
+        }
         if self.random.one_in(4) {
             let beyond = if self.guard() { 0 } else { self.random.pick(&[1, 65_536]) };
             let address = i32::try_from(self.random.below(len - bytes) + beyond).unwrap_or(0);
@@ -350,11 +388,18 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
             if self.random.one_in(2) {
                 mask &= !(bytes - 1);
             }
-            if !self.guard() {
+            let unguarded = !self.guard();
+            let backwards = unguarded && self.random.one_in(3);
+            if unguarded && !backwards {
                 mask = self.random.pick(&[0xff, 0x1ff, 0xffff, 0xffff_ffff]);
             }
             let [a, b, c, e, ..] = mask.to_le_bytes();
             self.code.extend([I::I32Const(i32::from_le_bytes([a, b, c, e])), I::I32And]);
+            if backwards {
+                // Would be in the data if addresses wrapped.
+                self.code.extend([I::I32Const(-4096), I::I32Add]);
+                return self.code.push(op(at(DATA + 4096, 0)));
+            }
         }
         let base = if self.setting.more.is_some() && self.random.one_in(4) { MORE_DATA } else { DATA };
         // The other piece is shorter: what it does not hold is found out.

@@ -4,13 +4,13 @@
 //! The interpreter shares the decoder and the meaning of single operators with the lifter. What both get wrong is for
 //! [`super::engines`] to find.
 
-use ptwalk_abi::Config;
+use ptwalk_abi::{Config, Helper};
 use ptwalk_verifier::lift::{Ending, Module, replay_export};
 use ptwalk_verifier::verify::{Claim, Claims, Witness};
 
 use super::source::{Mix, Source};
 use super::{Judged, attacks, call, row, values};
-use crate::fuzz::grammar::Shape;
+use crate::fuzz::grammar::{self, Shape};
 use crate::fuzz::minimise::Kind;
 use crate::fuzz::random::Random;
 use crate::fuzz::run::{Entry, Failure, Property, Tally};
@@ -28,6 +28,29 @@ pub(in crate::fuzz) const CLAIMS: Entry = Entry {
         Ok(Box::new(Attack { source: Source::new(context, mix, Shape::ONE) }))
     },
 };
+
+/// The same of what no prover decides.
+pub(in crate::fuzz) const HIDDEN: Entry = Entry {
+    name: "hidden",
+    about: "a trap that no prover finds is no reason to accept a module (O1)",
+    kind: Kind::Module,
+    make: |context| Ok(Box::new(Hidden { attack: Attack { source: Source::new(context, Mix::GRAMMAR, Shape::ONE) } })),
+};
+
+/// Half of the modules take all the time that a verification may.
+struct Hidden {
+    attack: Attack,
+}
+
+impl Property for Hidden {
+    fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
+        if random.one_in(2) { grammar::hidden_trap(random) } else { self.attack.generate(random) }
+    }
+
+    fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
+        self.attack.check(input, tally)
+    }
+}
 
 struct Attack {
     source: Source,
@@ -62,6 +85,7 @@ pub(super) fn hold(
     columns: &[Vec<u64>],
 ) -> Result<u64, Failure> {
     let forms = claim.result.map(|form| values(&claims.arena, form, columns)).unwrap_or_default();
+    let is_bool = Helper::by_name(&claim.name).is_some_and(|helper| helper.signature().is_bool());
     for (at, form) in forms.iter().enumerate() {
         let args = row(columns, &claim.inputs, at);
         let replay = replay_export(module, config, &claim.name, &args).ok_or("an export is missing")?;
@@ -70,6 +94,9 @@ pub(super) fn hold(
             Ending::Returned(Some(value)) => {
                 if value != *form {
                     return Err(format!("closed form: {} is {value:#x}, claimed {form:#x}", what()).into());
+                }
+                if is_bool && value > 1 {
+                    return Err(format!("boolean: {} is {value:#x}", what()).into());
                 }
                 let facts = &claim.facts;
                 if value & facts.known_zeros != 0 || !value & facts.known_ones != 0 {
@@ -90,15 +117,41 @@ pub(super) fn hold(
 fn happens(module: &Module<'_>, config: &Config, witness: &Witness) -> Result<(), Failure> {
     let replay = replay_export(module, config, &witness.export, &witness.input).ok_or("an export is missing")?;
     let text = witness.code.text();
-    let shown = match (text.as_bytes().first(), replay.ending) {
-        (Some(b'X'), Ending::Trapped(_)) => true,
-        (Some(b'X'), _) => false,
-        (_, Ending::Trapped(_)) if text == "M501" || text == "M502" => true,
-        (_, _) if text == "M501" || text == "M502" => false,
-        (_, Ending::Returned(Some(value))) if text == "R701" => value > 1,
-        // The others are no matter of how an execution ends.
-        _ => true,
+    let is_access = |code: &str| code == "M501" || code == "M502";
+    let shown = match replay.ending {
+        // An access outside of memory is one hazard at constant and computed addresses.
+        Ending::Trapped(hazard) => hazard.code() == text || is_access(hazard.code()) && is_access(text) || !traps(text),
+        Ending::Returned(Some(value)) if text == "R701" => value > 1,
+        // What is left is no matter of how an execution ends.
+        _ => !traps(text),
     };
     let what = call(&witness.export, &witness.input);
     if shown { Ok(()) } else { Err(format!("counterexample: {text} of {what} ends as {:?}", replay.ending).into()) }
+}
+
+/// Whether a code says that the code traps.
+fn traps(code: &str) -> bool {
+    code.starts_with('X') || code == "M501" || code == "M502"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_trap_is_left_open_and_among_what_is_tried() {
+        for seed in 0..3 {
+            let bytes = grammar::hidden_trap(&mut Random::new(seed));
+            let judged = Judged::of(&bytes, &mut Tally::default()).expect("it is within the subset");
+            assert!(judged.claims.errors.iter().all(|error| error.code.text() == "L920"), "{:?}", judged.claims.errors);
+            assert_eq!(judged.sound().count(), 0);
+            let module = Module::decode(&bytes).expect("it is a module");
+            let columns = attacks(&bytes, 1, EXECUTIONS);
+            let traps = columns[0].iter().any(|input| {
+                let replay = replay_export(&module, &judged.config, "pte_pfn", &[*input]).expect("it is exported");
+                matches!(replay.ending, Ending::Trapped(_))
+            });
+            assert!(traps, "seed {seed}");
+        }
+    }
 }

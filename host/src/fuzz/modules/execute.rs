@@ -4,6 +4,8 @@
 //! mutable globals, which are exported for the purpose. Guaranteed: no call takes more than [`FUEL`]; an instance is as it
 //! was made before its first call. Not handled: modules that are not valid plugins.
 
+use std::ops::Range;
+
 use ptwalk_abi::{Config, KCONFIG_MODULE};
 use ptwalk_verifier::expr::Width;
 use ptwalk_verifier::validate::ValidPlugin;
@@ -12,11 +14,11 @@ use crate::fuzz::alter;
 use crate::fuzz::run::Failure;
 
 /// Fuel of a call: twenty times what the verifier lets any call take.
-pub(super) const FUEL: u64 = 80_000;
+pub(in crate::fuzz) const FUEL: u64 = 80_000;
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(in crate::fuzz) enum Ended {
     /// It returned this.
     Returned(u64),
     /// It trapped, or its fuel was spent.
@@ -26,18 +28,19 @@ pub(super) enum Ended {
 }
 
 /// The engine that compiles.
-pub(super) struct Wasmtime {
+pub(in crate::fuzz) struct Wasmtime {
     engine: wasmtime::Engine,
 }
 
 /// A module in it.
-pub(super) struct Compiled {
+pub(in crate::fuzz) struct Compiled {
     store: wasmtime::Store<()>,
     instance: wasmtime::Instance,
+    scratch: Vec<Range<usize>>,
 }
 
 impl Wasmtime {
-    pub(super) fn new() -> Result<Wasmtime, Failure> {
+    pub(in crate::fuzz) fn new() -> Result<Wasmtime, Failure> {
         let mut config = wasmtime::Config::new();
         config.consume_fuel(true).cranelift_opt_level(wasmtime::OptLevel::None);
         // A small reservation, because instances come and go.
@@ -45,7 +48,7 @@ impl Wasmtime {
         Ok(Wasmtime { engine: wasmtime::Engine::new(&config)? })
     }
 
-    pub(super) fn load(&self, plugin: &ValidPlugin, config: &Config) -> Result<Compiled, Failure> {
+    pub(in crate::fuzz) fn load(&self, plugin: &ValidPlugin, config: &Config) -> Result<Compiled, Failure> {
         let module = wasmtime::Module::new(&self.engine, alter::opened(plugin.bytes()))?;
         let mut store = wasmtime::Store::new(&self.engine, ());
         let mut linker = wasmtime::Linker::new(&self.engine);
@@ -55,13 +58,18 @@ impl Wasmtime {
         }
         store.set_fuel(FUEL)?;
         let instance = linker.instantiate(&mut store, &module)?;
-        Ok(Compiled { store, instance })
+        Ok(Compiled { store, instance, scratch: alter::scratch(plugin.bytes()) })
     }
 }
 
 impl Compiled {
     /// A call, and the fuel it took.
-    pub(super) fn call(&mut self, name: &str, widths: &[Width], args: &[u64]) -> Result<(Ended, u64), Failure> {
+    pub(in crate::fuzz) fn call(
+        &mut self,
+        name: &str,
+        widths: &[Width],
+        args: &[u64],
+    ) -> Result<(Ended, u64), Failure> {
         let function = self.instance.get_func(&mut self.store, name).ok_or("an export is missing")?;
         let args: Vec<wasmtime::Val> = widths.iter().zip(args).map(|(width, value)| wide(*width, *value)).collect();
         let mut results = [wasmtime::Val::I64(0)];
@@ -81,8 +89,8 @@ impl Compiled {
         Ok((ended, spent))
     }
 
-    /// What the module keeps: mutable globals and memory.
-    pub(super) fn kept(&mut self) -> Vec<u8> {
+    /// What the module keeps: mutable globals, and memory but for the stack.
+    pub(in crate::fuzz) fn kept(&mut self) -> Vec<u8> {
         let mut kept = Vec::new();
         let names: Vec<String> =
             self.instance.exports(&mut self.store).map(|export| export.name().to_owned()).collect();
@@ -95,7 +103,11 @@ impl Compiled {
                 }
             }
             if let Some(memory) = self.instance.get_memory(&mut self.store, &name) {
-                kept.extend_from_slice(memory.data(&self.store));
+                let mut bytes = memory.data(&self.store).to_vec();
+                for range in &self.scratch {
+                    bytes.iter_mut().take(range.end).skip(range.start).for_each(|byte| *byte = 0);
+                }
+                kept.append(&mut bytes);
             }
         }
         kept
@@ -115,24 +127,24 @@ fn low(value: u64) -> i32 {
 }
 
 /// The engine that interprets.
-pub(super) struct Wasmi {
+pub(in crate::fuzz) struct Wasmi {
     engine: wasmi::Engine,
 }
 
 /// A module in it.
-pub(super) struct Interpreted {
+pub(in crate::fuzz) struct Interpreted {
     store: wasmi::Store<()>,
     instance: wasmi::Instance,
 }
 
 impl Wasmi {
-    pub(super) fn new() -> Wasmi {
+    pub(in crate::fuzz) fn new() -> Wasmi {
         let mut config = wasmi::Config::default();
         config.consume_fuel(true);
         Wasmi { engine: wasmi::Engine::new(&config) }
     }
 
-    pub(super) fn load(&self, plugin: &ValidPlugin, config: &Config) -> Result<Interpreted, Failure> {
+    pub(in crate::fuzz) fn load(&self, plugin: &ValidPlugin, config: &Config) -> Result<Interpreted, Failure> {
         let module = wasmi::Module::new(&self.engine, plugin.bytes())?;
         let mut store = wasmi::Store::new(&self.engine, ());
         let mut linker = wasmi::Linker::new(&self.engine);
@@ -151,7 +163,7 @@ impl Wasmi {
 
 impl Interpreted {
     /// A call. Its fuel is counted otherwise than the verifier does, so that it bounds the call and says nothing.
-    pub(super) fn call(&mut self, name: &str, widths: &[Width], args: &[u64]) -> Result<Ended, Failure> {
+    pub(in crate::fuzz) fn call(&mut self, name: &str, widths: &[Width], args: &[u64]) -> Result<Ended, Failure> {
         let function = self.instance.get_func(&self.store, name).ok_or("an export is missing")?;
         let word = |width: Width, value: u64| match width {
             Width::W64 => wasmi::Val::I64(value.cast_signed()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Judged;
 use super::source::{Mix, Source};
 use crate::fuzz::clock::Clock;
-use crate::fuzz::grammar::Shape;
+use crate::fuzz::grammar::{Guards, Shape};
 use crate::fuzz::minimise::Kind;
 use crate::fuzz::random::Random;
 use crate::fuzz::run::{Entry, Failure, Property, Tally};
@@ -21,7 +21,7 @@ pub(in crate::fuzz) const LIMITS: Entry = Entry {
     kind: Kind::Module,
     make: |context| {
         let mix = Mix { grammar: 10, near_miss: 0, smith: 15, operators: 30, bytes: 30 };
-        Ok(Box::new(Limits { source: Source::new(context, mix, Shape { careless: 1, ..Shape::SOME }) }))
+        Ok(Box::new(Limits { source: Source::new(context, mix, Shape { guards: Guards::Careless(2), ..Shape::SOME }) }))
     },
 };
 

@@ -17,7 +17,9 @@ mod source;
 
 use std::sync::Arc;
 
-use ptwalk_abi::{Config, Extern};
+pub(super) use self::execute::{Compiled, Ended, Interpreted, Wasmi, Wasmtime};
+
+use ptwalk_abi::{Config, Extern, Helper};
 use ptwalk_verifier::expr::{Arena, ExprId, Width};
 use ptwalk_verifier::validate::ValidPlugin;
 use ptwalk_verifier::verify::{Claim, Claims, Session};
@@ -67,11 +69,11 @@ impl Judged {
         for claim in &claims.exports {
             tally.judge(claim.sound);
             if claim.sound {
-                tally.count(format!("helper {}", claim.name));
+                tally.helpers.extend(Helper::by_name(&claim.name));
             }
         }
         for error in &claims.errors {
-            tally.count(format!("refused {}", error.code));
+            tally.count(error.code.text());
         }
         Some(judged)
     }
@@ -122,14 +124,19 @@ fn attacks(bytes: &[u8], arity: usize, count: usize) -> Vec<Vec<u64>> {
     let mut columns = vec![Vec::with_capacity(count); arity];
     for at in 0..count {
         for (number, column) in columns.iter_mut().enumerate() {
-            column.push(if at < CORNERS.len() && number == 0 { CORNERS[at] } else { word(random) });
+            column.push(match constants.get(at.wrapping_sub(count / 4)) {
+                _ if number > 0 => word(random),
+                _ if at < count / 4 => random.pick(&CORNERS),
+                Some(constant) if at < count / 2 => *constant,
+                _ => word(random),
+            });
         }
     }
     columns
 }
 
 /// The constants of a module's code, at most a few dozen.
-fn constants(bytes: &[u8]) -> Vec<u64> {
+pub(super) fn constants(bytes: &[u8]) -> Vec<u64> {
     let mut constants = Vec::new();
     for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
         let Payload::CodeSectionEntry(body) = payload else { continue };
@@ -163,7 +170,7 @@ fn row(inputs: &[Vec<u64>], widths: &[Width], at: usize) -> Vec<u64> {
 }
 
 /// A call as findings show it.
-fn call(name: &str, args: &[u64]) -> String {
+pub(super) fn call(name: &str, args: &[u64]) -> String {
     let args: Vec<String> = args.iter().map(|arg| format!("{arg:#x}")).collect();
     format!("{name}({})", args.join(", "))
 }

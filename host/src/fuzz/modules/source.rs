@@ -21,7 +21,7 @@ use crate::fuzz::{Context, alter};
 pub(super) struct Mix {
     /// The grammar, with guards left out now and then.
     pub grammar: u64,
-    /// The grammar, with every guard but one.
+    /// The grammar, with all guards but one.
     pub near_miss: u64,
     /// `wasm-smith`.
     pub smith: u64,
@@ -29,6 +29,11 @@ pub(super) struct Mix {
     pub operators: u64,
     /// Changed bytes of one. What is left is bytes without a plan.
     pub bytes: u64,
+}
+
+impl Mix {
+    /// The grammar alone.
+    pub(super) const GRAMMAR: Mix = Mix { grammar: 100, near_miss: 0, smith: 0, operators: 0, bytes: 0 };
 }
 
 /// Makes modules.
@@ -55,7 +60,7 @@ impl Source {
             return grammar::module(random, self.shape);
         }
         if chosen(self.mix.near_miss) {
-            return grammar::module(random, Shape { careless: 40, ..self.shape });
+            return grammar::near_miss(random, self.shape);
         }
         if chosen(self.mix.smith) {
             return smith(random);

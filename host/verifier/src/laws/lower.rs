@@ -60,7 +60,8 @@ pub fn lower(
     let truth = lowering.arena.constant(Width::W1, 1)?;
     let terms = lowering.terms;
     let at = |id: TermId| terms.get(id).copied().unwrap_or(truth);
-    Ok(Lowered { precondition: formula.precondition().map_or(truth, at), claim: at(formula.claim()), terms })
+    let precondition = formula.precondition().filter(|_| !seeded(Fault::WhereIgnored));
+    Ok(Lowered { precondition: precondition.map_or(truth, at), claim: at(formula.claim()), terms })
 }
 
 struct Lowering<'a, 'l, F> {

@@ -1,0 +1,246 @@
+//! One plugin against everything that is said of it: its claims, its laws, a second plugin, and every engine.
+//!
+//! In: choices, of which entries are made. Out: the first helper and entry for which somebody disagrees. Who is asked: the
+//! verifier's closed forms, bounds and known bits; wasmtime and wasmi on the plugin's own code; the scans and records of the
+//! fused engine, with every kernel; the laws, evaluated on the code; the helpers of a second plugin. Guaranteed: nothing is
+//! compared that does not apply: a plugin that is not verified has no fused engine, and its helpers may trap, which is then
+//! the finding.
+
+use std::sync::Arc;
+
+use ptwalk_abi::{Config, Helper, Signature};
+use ptwalk_verifier::expr::{Evaluator, Width};
+use ptwalk_verifier::laws::{Binding, Exports, bind};
+use ptwalk_verifier::validate::ValidPlugin;
+use ptwalk_verifier::verify::{Claims, LawSet, Outcome, Session, VerifiedPlugin};
+
+use super::minimise::Kind;
+use super::modules::{Compiled, Ended, Interpreted, Wasmi, Wasmtime, call, constants};
+use super::random::Random;
+use super::run::{Entry, Failure, Property, Tally};
+use crate::engine::fused::{Isa, Kernels};
+use crate::engine::sandbox::{self, Mode};
+use crate::engine::{Engine, Fused, Queries, Run, Wanted, Words};
+
+/// What is fuzzed.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The plugin.
+    pub plugin: Arc<ValidPlugin>,
+    /// A plugin that should compute the same.
+    pub against: Option<Arc<ValidPlugin>>,
+    /// The configuration.
+    pub config: Config,
+    /// The laws.
+    pub laws: LawSet,
+}
+
+/// The property of the subject of a [`super::Context`].
+pub const PLUGIN: Entry = Entry {
+    name: "plugin",
+    about: "a plugin does what is claimed of it, keeps its laws, and is the same in every engine",
+    kind: Kind::Choices,
+    make: |context| {
+        let subject = context.subject.clone().ok_or("no plugin to fuzz")?;
+        Ok(Box::new(World::new(subject)?))
+    },
+};
+
+/// Choices of one input: some entries.
+const CHOICES: usize = 400;
+
+/// Entries of one input.
+const ENTRIES: u64 = 16;
+
+struct World {
+    subject: Subject,
+    claims: Claims,
+    constants: Vec<u64>,
+    compiled: Compiled,
+    interpreted: Interpreted,
+    against: Option<Compiled>,
+    engines: Vec<(String, Box<dyn Engine>)>,
+    exports: Exports,
+}
+
+impl World {
+    fn new(subject: Subject) -> Result<World, Failure> {
+        let Subject { plugin, against, config, laws } = &subject;
+        let session = Session::new(plugin)?;
+        let claims = session.claims(config);
+        let engines = match session.verify(config, laws) {
+            Outcome::Verified(verified) => engines(&verified)?,
+            Outcome::Refused(_) => Vec::new(),
+        };
+        let wasmtime = Wasmtime::new()?;
+        let compiled = wasmtime.load(plugin, config)?;
+        let interpreted = Wasmi::new().load(plugin, config)?;
+        let against = against.as_ref().map(|other| wasmtime.load(other, config)).transpose()?;
+        let exports = plugin.exports().keys().copied().collect();
+        let constants = constants(plugin.bytes());
+        Ok(World { claims, constants, compiled, interpreted, against, engines, exports, subject })
+    }
+
+    fn entry(&self, random: &mut Random<'_>) -> u64 {
+        if !self.constants.is_empty() && random.one_in(4) {
+            let constant = random.pick(&self.constants);
+            return constant ^ random.pick(&[0, 0, 1, 1 << 63, u64::MAX]);
+        }
+        random.entry()
+    }
+}
+
+/// The fused engine with each of its kernels, and the sandbox.
+fn engines(verified: &Arc<VerifiedPlugin>) -> Result<Vec<(String, Box<dyn Engine>)>, Failure> {
+    let queries = Queries::walk(verified.geometry(), &Wanted::ALL);
+    let sandboxed = sandbox::Compiled::new(verified, queries.clone())?.instantiate(Mode::PerCall)?;
+    let mut engines: Vec<(String, Box<dyn Engine>)> = vec![("sandbox".to_owned(), Box::new(sandboxed))];
+    let vector = [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available());
+    for kernels in vector.map(Kernels::Only).chain([Kernels::Scalar]) {
+        let fused = Fused::with_kernels(verified, queries.clone(), kernels)?;
+        engines.push((format!("fused {kernels:?}"), Box::new(fused)));
+    }
+    Ok(engines)
+}
+
+impl Property for World {
+    fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
+        random.bytes(CHOICES)
+    }
+
+    fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
+        let random = &mut Random::from_bytes(input);
+        let count = 1 + random.below(ENTRIES);
+        let rows: Vec<[u64; 2]> = (0..count).map(|_| [self.entry(random), self.entry(random)]).collect();
+        for row in &rows {
+            self.helpers(*row, tally)?;
+            self.laws(*row, tally)?;
+        }
+        let entries: Vec<u64> = rows.iter().map(|[x, _]| *x).collect();
+        self.scans(&entries, tally)
+    }
+}
+
+impl World {
+    /// Every helper of one pair of arguments.
+    fn helpers(&mut self, row: [u64; 2], tally: &mut Tally) -> Result<(), Failure> {
+        let mut evaluator = Evaluator::new(row.to_vec());
+        for helper in self.subject.plugin.exports().keys().copied() {
+            let widths = widths(helper);
+            let args: Vec<u64> = widths.iter().zip(row).map(|(width, arg)| arg & width.mask()).collect();
+            let what = || call(helper.name(), &args);
+            let (ended, fuel) = self.compiled.call(helper.name(), &widths, &args)?;
+            let second = self.interpreted.call(helper.name(), &widths, &args)?;
+            tally.executions += 2;
+            tally.judge(matches!(ended, Ended::Returned(_)));
+            tally.helpers.insert(helper);
+            let Ended::Returned(value) = ended else {
+                return Err(format!("trap: {} ends as {ended:x?}", what()).into());
+            };
+            if second != ended {
+                return Err(format!("engines: {} is {value:#x} in wasmtime, {second:x?} in wasmi", what()).into());
+            }
+            if helper.signature().is_bool() && value > 1 {
+                return Err(format!("boolean: {} is {value:#x}", what()).into());
+            }
+            if let Some(claim) = self.claims.exports.iter().find(|claim| claim.sound && claim.name == helper.name()) {
+                let facts = &claim.facts;
+                if fuel > facts.instructions_max.into() {
+                    return Err(format!("bound: {} takes {fuel}, claimed {}", what(), facts.instructions_max).into());
+                }
+                if value & facts.known_zeros != 0 || !value & facts.known_ones != 0 {
+                    return Err(format!("known bits: {} is {value:#x}, claimed {facts:x?}", what()).into());
+                }
+                // An argument of 32 bits is cut to them by whoever reads it.
+                let form = claim.result.map(|form| evaluator.value(&self.claims.arena, form));
+                if form.is_some_and(|form| form != value) {
+                    return Err(format!("closed form: {} is {value:#x}, claimed {form:x?}", what()).into());
+                }
+                tally.executions += 1;
+            }
+            if let Some(other) = &mut self.against
+                && let Ok((other, _)) = other.call(helper.name(), &widths, &args)
+            {
+                tally.executions += 1;
+                if other != ended {
+                    return Err(format!("against: {} is {value:#x}, of the other {other:x?}", what()).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every law of one pair of variables, on the code.
+    fn laws(&mut self, row: [u64; 2], tally: &mut Tally) -> Result<(), Failure> {
+        let World { subject, compiled, exports, .. } = self;
+        for law in subject.laws.laws() {
+            let Binding::Applicable(bound) = bind(law, &subject.config, exports) else { continue };
+            let vars: Vec<u64> = (0..bound.formula().vars().len()).map(|at| row[at % 2]).collect();
+            let mut trouble = None;
+            let verdict =
+                bound.evaluate(&vars, |helper, args| match compiled.call(helper.name(), &widths(helper), args) {
+                    Ok((Ended::Returned(value), _)) => value,
+                    Ok((ended, _)) => {
+                        trouble = Some(format!("trap: {} ends as {ended:x?}", call(helper.name(), args)));
+                        0
+                    }
+                    Err(error) => {
+                        trouble = Some(error.to_string());
+                        0
+                    }
+                });
+            if let Some(trouble) = trouble {
+                return Err(trouble.into());
+            }
+            tally.executions += 1;
+            if verdict.refutes() {
+                let vars: Vec<String> =
+                    bound.formula().vars().iter().zip(&vars).map(|(v, x)| format!("{v} = {x:#x}")).collect();
+                return Err(format!("law: {} does not hold for {}", law.id, vars.join(", ")).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Records and scans of some entries by every engine.
+    fn scans(&mut self, entries: &[u64], tally: &mut Tally) -> Result<(), Failure> {
+        let Some((first, others)) = self.engines.split_first_mut() else { return Ok(()) };
+        let big_endian = first.1.queries().big_endian;
+        let bytes: Vec<u8> =
+            entries.iter().flat_map(|x| if big_endian { x.to_be_bytes() } else { x.to_le_bytes() }).collect();
+        let run = Run { bytes: &bytes, first: 0, ahead: &[] };
+        for depth in 0..first.1.queries().levels.len() {
+            let (mut expected, mut found) = (Words::new(), Words::new());
+            let scanned = first.1.scan(depth, run, &mut expected).is_ok();
+            for (name, engine) in others.iter_mut() {
+                for entry in entries {
+                    let (a, b) = (first.1.record(depth, *entry), engine.record(depth, *entry));
+                    tally.executions += 2;
+                    if let (Ok(a), Ok(b)) = (a, b)
+                        && a != b
+                    {
+                        return Err(format!("record: {name} says {b:x?} of {entry:#x}, the sandbox {a:x?}").into());
+                    }
+                }
+                if engine.scan(depth, run, &mut found).is_ok() && scanned && found[..] != expected[..] {
+                    return Err(format!(
+                        "scan: {name} keeps {:x?} of {entries:x?}, the sandbox {:x?}",
+                        &found[..],
+                        &expected[..]
+                    )
+                    .into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn widths(helper: Helper) -> Vec<Width> {
+    let width = |ty: &ptwalk_abi::ValType| match ty {
+        ptwalk_abi::ValType::I32 => Width::W32,
+        ptwalk_abi::ValType::I64 => Width::W64,
+    };
+    let signature: Signature = helper.signature();
+    signature.params().iter().map(width).collect()
+}
