@@ -3,6 +3,10 @@
 //!
 //! The images are built here, word by word; what the program must say of them is written beside the words.
 
+#[path = "cli/audit.rs"]
+mod audit;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/dump.rs"]
 mod dump;
 #[path = "cli/explain.rs"]
@@ -17,13 +21,19 @@ mod machine;
 mod ppc;
 #[path = "cli/refusals.rs"]
 mod refusals;
+#[path = "cli/rmap.rs"]
+mod rmap;
 #[path = "cli/streams.rs"]
 mod streams;
 mod support;
 #[path = "cli/tables.rs"]
 mod tables;
+#[path = "cli/unseen.rs"]
+mod unseen;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/watch.rs"]
+mod watch;
 #[path = "cli/zone.rs"]
 mod zone;
 

@@ -1,7 +1,7 @@
-//! A plugin may come from any language: the same tables in C and in WAT, beside the one in Rust.
+//! A plugin may come from any language: the templates of `ptwalk plugin new` in C and in WAT, beside the plugins in Rust.
 //!
-//! They are for 4K and 48 bits as of v5.3. What they export must be what `arm64.wasm` answers, and walks through them
-//! must be equal event by event.
+//! They are for v5.3, arm64 with 4K and 48 bits. What they export must be what the embedded plugin answers, and walks
+//! through them must be equal event by event. `tests/plugins/c/build` compiles those in C.
 
 mod support;
 
@@ -21,14 +21,22 @@ use support::random::Random;
 
 type Failure = Box<dyn std::error::Error>;
 
-const PLUGINS: [&str; 2] = ["tests/plugins/c/arm64_4k.wasm", "tests/plugins/wat/arm64_4k.wat"];
+/// Plugins with the embedded one that each must agree with.
+const PLUGINS: [(&str, &str); 6] = [
+    ("arm64", "tests/plugins/c/arm64.wasm"),
+    ("arm64", "host/templates/arm64/plugin.wat"),
+    ("x86", "tests/plugins/c/x86.wasm"),
+    ("x86", "host/templates/x86/plugin.wat"),
+    ("ppc", "tests/plugins/c/ppc.wasm"),
+    ("ppc", "host/templates/ppc/plugin.wat"),
+];
 
 fn path(plugin: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(plugin).display().to_string()
 }
 
-/// The configurations that v5.3 with 4K and 48 bits has.
-fn configs() -> Vec<Config> {
+/// The configurations that v5.3 with 4K and 48 bits has. The templates for ppc know no savedwrite.
+fn configs(arch: &str) -> Vec<Config> {
     let base = Config::DEFAULT.with(Extern::LINUX_VERSION_CODE, KVersion::new(5, 3, 0).code());
     let off = [
         Extern::TRANSPARENT_HUGEPAGE,
@@ -38,6 +46,10 @@ fn configs() -> Vec<Config> {
         Extern::ARCH_HAS_PTE_SPECIAL,
         Extern::ARM64_HW_AFDBM,
     ];
+    if arch == "ppc" {
+        let base = base.with(Extern::NUMA_BALANCING, 0);
+        return vec![base, base.with(Extern::PAGE_SHIFT, 16), base.with(Extern::TRANSPARENT_HUGEPAGE, 0)];
+    }
     let none = off.iter().fold(base, |config, key| config.with(*key, 0));
     [base, none].into_iter().chain(off.map(|key| base.with(key, 0))).collect()
 }
@@ -65,13 +77,13 @@ fn shape(plugin: &Arc<ValidPlugin>, config: &Config) -> Result<impl PartialEq + 
 
 #[test]
 fn every_exported_helper_answers_as_the_plugin_in_rust() -> Result<(), Failure> {
-    let reference = plugin::load("arm64")?;
     let words = words();
-    for name in PLUGINS {
+    for (arch, name) in PLUGINS {
+        let reference = plugin::load(arch)?;
         let plugin = plugin::load(&path(name))?;
         assert!(plugin.exports().len() >= 40, "{name} exports {} helpers", plugin.exports().len());
         let mut calls = 0;
-        for config in configs() {
+        for config in configs(arch) {
             let shapes = [shape(&plugin, &config)?, shape(&reference, &config)?];
             assert_eq!(shapes[0], shapes[1], "{name}");
             let mut theirs =
@@ -81,7 +93,7 @@ fn every_exported_helper_answers_as_the_plugin_in_rust() -> Result<(), Failure> 
             let mut random = Random::new(7);
             for helper in plugin.exports().keys().copied() {
                 if !ours.has(helper) {
-                    return Err(format!("{name} exports {helper}, which arm64 does not have").into());
+                    return Err(format!("{name} exports {helper}, which {arch} does not have").into());
                 }
                 for word in &words {
                     let second = if random.one_in(2) { 1 } else { random.word() };
@@ -119,11 +131,11 @@ fn a_plugin_in_text_has_lines_and_the_same_bytes_in_every_folder() -> Result<(),
 #[test]
 fn what_they_leave_out_is_a_stub_in_the_plugin_in_rust_too() -> Result<(), Failure> {
     // A helper that the kernel's walk asks for, and that is not exported, is answered by its stub: it must be one.
-    let reference = plugin::load("arm64")?;
-    let config = configs()[0];
-    let geometry = Compiled::geometry(&reference, &config)?;
-    let mut ours = Compiled::unverified(reference, &config, Queries::none())?.instantiate(Mode::PerCall)?;
-    for name in PLUGINS {
+    for (arch, name) in PLUGINS {
+        let reference = plugin::load(arch)?;
+        let config = configs(arch)[0];
+        let geometry = Compiled::geometry(&reference, &config)?;
+        let mut ours = Compiled::unverified(reference, &config, Queries::none())?.instantiate(Mode::PerCall)?;
         let plugin = plugin::load(&path(name))?;
         let mut theirs = Compiled::unverified(plugin.clone(), &config, Queries::none())?.instantiate(Mode::PerCall)?;
         let asked = Queries::walk(&geometry, &Wanted::ALL)
@@ -146,7 +158,7 @@ fn what_they_leave_out_is_a_stub_in_the_plugin_in_rust_too() -> Result<(), Failu
 #[test]
 fn the_sample_walks_to_equal_events_through_each() -> Result<(), Failure> {
     let image = sample::image()?;
-    let config = configs()[0];
+    let config = configs("arm64")[0];
     // The one attribute that not all of them export: it is compared where both do.
     let without_cont = |mut event: Event| {
         if let Event::Mapping(mapping) = &mut event {
@@ -170,7 +182,7 @@ fn the_sample_walks_to_equal_events_through_each() -> Result<(), Failure> {
     let wanted = events(plugin::load("arm64")?)?;
     let mappings = wanted.iter().filter(|event| matches!(event, Event::Mapping(_))).count();
     assert!(mappings > 1000, "{mappings} mappings");
-    for name in PLUGINS {
+    for (_, name) in PLUGINS.into_iter().filter(|(arch, _)| *arch == "arm64") {
         let plugin = plugin::load(&path(name))?;
         let has_cont = plugin.has(Helper::pte_cont) && plugin.has(Helper::pmd_cont);
         let found = events(plugin)?;

@@ -3,8 +3,10 @@
 //! The dumps are not part of the repository: they lie in `../shared/real` beside it (or where `PTWALK_REAL` says). Where
 //! they are absent these tests pass and say loudly that they checked nothing.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ptwalk::engine::Engine;
 use ptwalk::engine::sandbox::Compiled;
@@ -18,6 +20,7 @@ use ptwalk::walk::{Event, Root, TableSet, walk_map};
 use ptwalk::zone::{DevPagemap, PgmapType, Zone};
 use ptwalk_abi::{Config, Geometry, Half, Helper, Level, PhysAddr, VaRange, VirtAddr};
 use serde_json::Value;
+use support::real;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -32,16 +35,6 @@ struct Dump {
     kernel: Root,
     /// The kernel half's root when the guest was stopped: with KPTI, a trampoline that maps next to nothing.
     kernel_at_stop: Root,
-}
-
-fn real(name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real");
-    let folder = std::env::var_os("PTWALK_REAL").map_or_else(beside, PathBuf::from).join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: NOTHING WAS CHECKED against the real dump {name}: {} is absent", folder.display());
-    None
 }
 
 impl Dump {

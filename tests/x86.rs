@@ -3,7 +3,7 @@
 
 mod support;
 
-use ptwalk::audit;
+use ptwalk::audit::epoch;
 use ptwalk::engine::{Engine, Fused, Queries, Wanted};
 use ptwalk::gup::{FollFlags, Gup, get_user_pages_fast};
 use ptwalk::image::Image;
@@ -226,10 +226,14 @@ const DEVMAP_57: u64 = 0x7000 | 1 << 57 | 1 << 9 | 0x25;
 
 #[test]
 fn entries_of_another_version_are_doubted() -> Outcome {
-    let doubt = |pte: u64, kernel: (u8, u8)| -> Result<Option<audit::Doubt>, Box<dyn std::error::Error>> {
+    let doubt = |pte: u64, kernel: (u8, u8)| -> Result<Option<epoch::Doubt>, Box<dyn std::error::Error>> {
         let opened = Opened::new(isolated().store(0x6000, 3, pte).image("", 0x3000, 0)?, Some(kernel))?;
-        let mut engine = opened.engine(audit::queries(&opened.geometry))?;
-        Ok(audit::audit(&mut engine, &opened.tables(Half::Lower))?)
+        let mut engine = opened.engine(epoch::queries(&opened.geometry))?;
+        Ok({
+            let tables = opened.tables(Half::Lower);
+            let whole = tables.whole().expect("a lower half");
+            epoch::doubt(&mut engine, &tables, whole)
+        }?)
     };
     let found = doubt(SAVED_DIRTY, (5, 3))?.ok_or("v6.6 under the rules of v5.3")?;
     assert_eq!((found.entries, found.va, found.raw), (1, VirtAddr(0x3000), SAVED_DIRTY));

@@ -44,7 +44,7 @@ impl Found {
             let tables = TableSet { image, geometry, root: *root };
             let Some(whole) = tables.whole() else { continue };
             found.add(root.pa, geometry.slots()[0].table_bytes());
-            walk_into(engine, &tables, whole, &mut Collector { found: &mut found, geometry, progress })?;
+            walk_into(engine, &tables, whole, &mut Collector { found: &mut found, progress })?;
         }
         Ok(found)
     }
@@ -105,17 +105,15 @@ impl Found {
 /// Takes tables, and what keeps them from being seen.
 struct Collector<'a> {
     found: &'a mut Found,
-    geometry: &'a Geometry,
     progress: &'a mut dyn FnMut(),
 }
 
 impl MapSink for Collector<'_> {
     fn event(&mut self, event: &Event, _: &[Passed]) -> Result<(), WalkError> {
         match event {
-            Event::Table { table, below, .. } => {
+            Event::Table { table, bytes, .. } => {
                 (self.progress)();
-                let slot = self.geometry.slots().iter().find(|slot| slot.level == *below);
-                self.found.add(*table, slot.map_or(0, |slot| slot.table_bytes()));
+                self.found.add(*table, *bytes);
             }
             Event::Problem(problem) if matches!(problem.kind, ProblemKind::OutsideImage | ProblemKind::Budget) => {
                 self.found.incomplete.get_or_insert((*problem, 0)).1 += 1;

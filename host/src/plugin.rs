@@ -1,7 +1,10 @@
-//! Finding and loading plugins: embedded ones by name, others from a `.wasm` or `.wat` file.
+//! Finding and loading plugins: embedded and installed ones by name, others from a `.wasm` or `.wat` file.
 //!
 //! In: a name or a path. Out: a [`ValidPlugin`], and with a configuration a [`VerifiedPlugin`]. Nothing is run here.
 
+pub mod installed;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -101,6 +104,19 @@ pub fn describe(config: &Config) -> String {
     text
 }
 
+/// The host's laws, parsed once.
+///
+/// # Errors
+/// [`LoadError::Laws`], which a test of the laws excludes.
+pub fn host_laws() -> Result<&'static LawSet, LoadError> {
+    static LAWS: OnceLock<LawSet> = OnceLock::new();
+    if let Some(laws) = LAWS.get() {
+        return Ok(laws);
+    }
+    let laws = LawSet::host()?;
+    Ok(LAWS.get_or_init(|| laws))
+}
+
 /// Verifies a plugin for a configuration, by the host's laws. `spec` is what errors call it.
 ///
 /// # Errors
@@ -109,16 +125,7 @@ pub fn describe(config: &Config) -> String {
 /// # Cost
 /// Some ten milliseconds for arm64.
 pub fn admit(spec: &str, plugin: &Arc<ValidPlugin>, config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {
-    // The same laws every time: parsed once.
-    static LAWS: OnceLock<LawSet> = OnceLock::new();
-    let laws = match LAWS.get() {
-        Some(laws) => laws,
-        None => {
-            let laws = LawSet::host()?;
-            LAWS.get_or_init(|| laws)
-        }
-    };
-    match verify(plugin, config, laws) {
+    match verify(plugin, config, host_laws()?) {
         Outcome::Verified(verified) => Ok(verified),
         Outcome::Refused(report) => Err(LoadError::Refused { path: spec.to_owned(), config: describe(config), report }),
     }
@@ -129,10 +136,10 @@ fn embedded_hint(path: &str) -> String {
         return String::new();
     }
     let names: Vec<&str> = EMBEDDED.iter().map(|plugin| plugin.name).collect();
-    format!(" (embedded plugins: {})", names.join(", "))
+    format!(" (embedded plugins: {}; `ptwalk plugin list` has the installed ones)", names.join(", "))
 }
 
-/// Loads the plugin called `spec`: the name of an embedded one, or a path. A path ending in `.wat` is read as text.
+/// Loads the plugin called `spec`: the name of an embedded or installed one, or a path. A path ending in `.wat` is read as text.
 ///
 /// # Errors
 /// [`LoadError`], which says what was wrong and where.
@@ -141,25 +148,53 @@ pub fn load(spec: &str) -> Result<Arc<ValidPlugin>, LoadError> {
     validated.map(Arc::new).map_err(|rejection| LoadError::Rejected { path: spec.to_owned(), rejection })
 }
 
+/// The embedded plugin of a name.
+pub fn embedded(name: &str) -> Option<&'static Embedded> {
+    EMBEDDED.iter().find(|plugin| plugin.name == name)
+}
+
+/// The file of the plugin called `spec`, which is not embedded: that of an installed one, or the path itself. A name is
+/// looked for among the embedded plugins first, so that no file that turns up changes what `arm64` means; a file of the
+/// working directory whose name is a word is `./NAME`.
+pub fn file(spec: &str) -> Cow<'_, Path> {
+    installed::find(spec).map_or(Cow::Borrowed(Path::new(spec)), Cow::Owned)
+}
+
 /// The bytes of the module called `spec`, as [`load`] finds it, whatever they are.
 ///
 /// # Errors
 /// [`LoadError::Io`] and [`LoadError::Wat`].
 pub fn read(spec: &str) -> Result<Vec<u8>, LoadError> {
-    if let Some(embedded) = EMBEDDED.iter().find(|plugin| plugin.name == spec) {
+    if let Some(embedded) = embedded(spec) {
         return Ok(embedded.wasm.to_vec());
     }
-    let path = Path::new(spec);
-    let is_text = path.extension().is_some_and(|extension| extension == "wat");
-    let limit = if is_text { TEXT_BYTES_MAX } else { SCAN_BYTES_MAX as u64 };
+    let path = file(spec);
     let mut bytes = Vec::new();
     // One byte more than the limit, so that what is too large is refused as that and not as cut short.
-    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    let read = File::open(&path).and_then(|file| file.take(file_bytes_max(&path) + 1).read_to_end(&mut bytes));
     read.map_err(|cause| LoadError::Io { path: spec.to_owned(), cause })?;
-    if is_text {
-        bytes = assemble(path, &bytes).map_err(|cause| LoadError::Wat { path: spec.to_owned(), cause })?;
+    module(&path, bytes)
+}
+
+/// Whether a file is read as text.
+fn is_text(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wat")
+}
+
+/// Bytes that a plugin's file may have.
+pub fn file_bytes_max(path: &Path) -> u64 {
+    if is_text(path) { TEXT_BYTES_MAX } else { SCAN_BYTES_MAX as u64 }
+}
+
+/// The module that a file holds: its bytes, or what its text stands for.
+///
+/// # Errors
+/// [`LoadError::Wat`].
+pub fn module(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+    if !is_text(path) {
+        return Ok(bytes);
     }
-    Ok(bytes)
+    assemble(path, &bytes).map_err(|cause| LoadError::Wat { path: path.display().to_string(), cause })
 }
 
 /// Assembles a text, with a line table so that reports name its lines. The table names the file and not its folder: one

@@ -6,14 +6,13 @@
 //! The order of bytes of a core's headers is that of the kernel which wrote it, so its tables have it too; on ppc64 they
 //! are big-endian on either.
 //!
-//! Facts about arm64 are those of arch/arm64/kernel/vmcore_info.c (v6.12; `crash_core.c` before v6.9): `VA_BITS` is the
-//! configured size and `TCR_EL1_T1SZ` the one in use; `kimage_voffset` is the distance from the kernel image's virtual
-//! to its physical address; symbols are absolute.
+//! What is particular to an architecture stands in a file of its own.
 
+mod arm64;
 mod ppc;
 mod x86;
 
-use ptwalk_abi::{Config, Extern, Half, KVersion, Kconfig, PhysAddr};
+use ptwalk_abi::{Config, Extern, KVersion, PhysAddr};
 
 use crate::image::ptimg::TableInfo;
 use crate::image::{ByteOrder, Image, Machine, VmcoreInfo};
@@ -44,6 +43,17 @@ pub struct CandidateRoot {
     pub held: bool,
 }
 
+/// A table that is recognised, and that is nobody's to walk: not a root of what it seems to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoy {
+    /// Where it is.
+    pub pa: PhysAddr,
+    /// The kernel's name for it.
+    pub name: &'static str,
+    /// What it is, and how it was recognised.
+    pub evidence: String,
+}
+
 /// Something that the image does not tell, and what supplies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
@@ -64,6 +74,8 @@ pub struct Probe {
     pub findings: Vec<Finding>,
     /// Roots that the image points to.
     pub roots: Vec<CandidateRoot>,
+    /// Tables that registers may point to and that are not what one looks for.
+    pub decoys: Vec<Decoy>,
     /// What it does not tell.
     pub unknowns: Vec<Unknown>,
 }
@@ -89,7 +101,8 @@ impl Probe {
             Some(("x86", _)) => probe.x86(image),
             _ if image.vmcoreinfo().is_some() => {}
             Some(("ppc", _)) => {
-                probe.unknown("page size, 4K assumed (no VMCOREINFO note)", "--config PAGE_SHIFT=16");
+                let what = "page size, 4K assumed (no VMCOREINFO note); a radix root that is named tells";
+                probe.unknown(what, "--root PA or --config PAGE_SHIFT=16");
                 probe.ppc_mmu_unknown("no VMCOREINFO note");
             }
             _ => {
@@ -101,6 +114,13 @@ impl Probe {
         }
         probe.unknown("root tables of user address spaces that no CPU was running", "--root PA");
         probe
+    }
+
+    /// Adds what a root that somebody names tells of itself, where the image told nothing.
+    pub fn learn_from(&mut self, image: &Image, root: PhysAddr) {
+        if let Some(("ppc", _)) = self.arch {
+            self.ppc_root(image, root);
+        }
     }
 
     /// What a table image says, whose header leaves nothing to be found out.
@@ -184,45 +204,6 @@ impl Probe {
             Some(("arm64", _)) => self.arm64(image, info),
             Some(("ppc", _)) => self.ppc(image, info),
             _ => {}
-        }
-    }
-
-    fn arm64(&mut self, image: &Image, info: &VmcoreInfo) {
-        let configured = info.number("VA_BITS").and_then(|bits| i32::try_from(bits).ok());
-        let in_use = info.number("TCR_EL1_T1SZ").and_then(|t1sz| i32::try_from(64 - t1sz).ok());
-        match (in_use, configured) {
-            (Some(bits), _) => {
-                self.find(Extern::VA_BITS, bits, format!("NUMBER(TCR_EL1_T1SZ)={:#x}, 64 less it", 64 - bits));
-            }
-            (None, Some(bits)) => self.find(Extern::VA_BITS, bits, format!("NUMBER(VA_BITS)={bits}")),
-            (None, None) => self.unknown("VA bits", "--config VA_BITS=…"),
-        }
-        self.arm64_pa_bits(info, in_use.or(configured));
-        let symbol = info.symbol("swapper_pg_dir");
-        // An address, printed as the kernel pleases: hex, or decimal with a sign.
-        let voffset = info.number("kimage_voffset").and_then(|offset| u64::try_from(offset.rem_euclid(1 << 64)).ok());
-        if let (Some(va), Some(voffset)) = (symbol, voffset) {
-            let pa = PhysAddr(va.0.wrapping_sub(voffset));
-            let evidence = format!("SYMBOL(swapper_pg_dir)={va:#x} less NUMBER(kimage_voffset)={voffset:#x}");
-            let root = Root { pa, half: Half::Upper };
-            self.roots.push(CandidateRoot { root, name: "swapper_pg_dir", evidence, held: holds(image, pa) });
-        }
-    }
-
-    /// With 4K and 16K pages, 52-bit output addresses are LPA2, and LPA2 changes where address bits are. A kernel built
-    /// for it runs without it on a CPU that lacks it, and then translates 48 bits: T1SZ tells.
-    fn arm64_pa_bits(&mut self, info: &VmcoreInfo, va_bits: Option<i32>) {
-        let Some(bits) = info.number("MAX_PHYSMEM_BITS").and_then(|bits| i32::try_from(bits).ok()) else {
-            self.unknown("PA bits, 48 assumed", "--config PA_BITS=52");
-            return;
-        };
-        let evidence = format!("NUMBER(MAX_PHYSMEM_BITS)={bits}");
-        let small_page = self.config().get(Extern::PAGE_SHIFT) < 16;
-        if bits > 48 && small_page && va_bits.is_none_or(|va_bits| va_bits <= 48) {
-            self.find(Extern::PA_BITS, 48, format!("{evidence}, but the VA size in use says that LPA2 is off"));
-            self.unknown("whether LPA2 is on, off assumed", "--config PA_BITS=52");
-        } else {
-            self.find(Extern::PA_BITS, bits, evidence);
         }
     }
 }

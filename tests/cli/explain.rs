@@ -92,3 +92,23 @@ fn every_form_names_the_refusing_level() {
     ptwalk(&["explain", &image, PAGE, "--access", "x", "--el", "2", "--root", ROOT]).exits(2);
     ptwalk(&["explain", &image, PAGE, "--el", "0", "--root", ROOT]).exits(2).says(&["--access"]);
 }
+
+/// A page that was not accessed yet, on a CPU that sets the access flag and on one that leaves it to the kernel.
+#[test]
+fn the_access_flag_counts_where_the_cpu_does_not_set_it() {
+    let mut memory = Memory::default();
+    for (pa, word) in [(0x1000, 0x2003), (0x2000, 0x3003), (0x3000, 0x4003), (0x4000, 0x00e8_0000_8000_0b53_u64)] {
+        memory.store(pa, word);
+    }
+    let files = Files::new();
+    let image = files.write("old.elf", &memory.core(ByteOrder::Little, 4096).build());
+    let root = ["--root", ROOT];
+    let set = explain(&image, "0x0", "r", "0", &root, 0);
+    assert_eq!(json!(judges(&set)), json!(["permitted", null, "complete", null]));
+    assert!(set["note"].as_str().is_some_and(|note| note.contains("ARM64_HW_AFDBM=1")), "{set}");
+    let left = explain(&image, "0x0", "r", "0", &[&root[..], &["--config", "ARM64_HW_AFDBM=0"]].concat(), 1);
+    assert_eq!(json!(judges(&left)), json!(["access_flag", "pte", "complete", null]));
+    assert!(left["note"].as_str().is_some_and(|note| note.contains("does not set it (ARM64_HW_AFDBM=0)")), "{left}");
+    // What was accessed needs no note.
+    assert_eq!(explain(&files.user(), PAGE, "r", "0", &root, 0)["note"], Value::Null);
+}

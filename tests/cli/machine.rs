@@ -376,6 +376,7 @@ fn probe_finds_the_kernel_root_and_walk_uses_it() {
         ("roots", List),
         ("unknown", List),
         ("doubts", List),
+        ("no_roots", List),
     ];
     has_exactly(&document, &fields);
     let fields = [("pa", Hex), ("half", Text), ("name", Text), ("evidence", Text), ("held", Bool)];
@@ -462,7 +463,6 @@ fn plugin_lists_in_every_form() {
     for (verb, list_key, first, header) in [
         ("helpers", "helpers", "pte_none", "name,signature,doc"),
         ("externs", "externs", "PAGE_SHIFT", "name,default,doc"),
-        ("list", "plugins", "arm64", "name,about,sha256"),
     ] {
         let document = ptwalk(&["plugin", verb, "--json"]).exits(0).document();
         let keys: Vec<&str> = header.split(',').collect();
@@ -475,6 +475,29 @@ fn plugin_lists_in_every_form() {
         assert!(csv.starts_with(&format!("{header}\n{first},")), "{csv}");
         assert_eq!(csv.lines().count(), list(&document[list_key]).len() + 1);
     }
+    // No plugins but the embedded ones, whatever this machine has installed.
+    let embedded = |format| ptwalk(&["plugin", "list", "--dir", "/nonexistent", "--format", format]).exits(0);
+    let document = embedded("json").document();
+    let fields = [
+        ("name", Text),
+        ("about", Text),
+        ("sha256", Text),
+        ("version", Text),
+        ("abi", Count),
+        ("arch", Text),
+        ("kernel", Text),
+        ("verdict", Text),
+        ("reasons", List),
+        ("embedded", Bool),
+        ("path", Null),
+        ("shadowed", Bool),
+    ];
+    list(&document["plugins"]).iter().for_each(|plugin| has_exactly(plugin, &fields));
+    let csv = embedded("csv").out;
+    assert!(csv.starts_with("name,about,sha256,version,abi,verdict,from,kernel,arch\narm64,"), "{csv}");
+    assert_eq!(csv.lines().count(), list(&document["plugins"]).len() + 1);
+    assert!(embedded("text").out.contains("\narm64  0.1.0    1    verified  "), "{}", embedded("text").out);
+
     // A signature has a comma in it.
     let csv = ptwalk(&["plugin", "externs", "--format", "csv"]).exits(0).out;
     assert!(csv.contains("PGTABLE_LEVELS,4,levels of table; derived"), "{csv}");

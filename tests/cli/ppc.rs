@@ -186,3 +186,109 @@ fn what_hash_keeps_behind_the_entries_is_no_entry() {
     let wanted = [("0x0", "0x1000", 1 << 16), ("0xff0000", "0x1001", 1 << 16), ("0x1000000", "0x3000", 1 << 24)];
     assert_eq!(found, wanted, "{document:#}");
 }
+
+/// Hash with 4K: 16M pages in a directory that hangs off a pud, 16G pages in one that hangs off the root, whose word no
+/// kernel calls bad and to which the MMU grants nothing.
+fn hugepd_image(files: &Files) -> String {
+    let mut memory = Memory::default();
+    for (pa, word) in [
+        (0x20_0000, TABLE | 0x20_1000),
+        (0x20_0008, TABLE | 0x20_3000 | 14 << 2), // 16G
+        (0x20_1000, TABLE | 0x20_2000 | 10 << 2), // 16M
+        (0x20_1008, TABLE | 0x20_4000 | 2),       // of no size
+        (0x20_1010, TABLE | 0x20_5000),
+        (0x20_2000, PAGE | 0x1000_0000),
+        (0x20_2018, KERNEL_PAGE | 0x2000_0000),
+        (0x20_2078, PAGE | 0x3000_0000),
+        (0x20_3000, PAGE | 0x40_0000_0000),
+        (0x20_3038, PAGE | 0x80_0000_0000),
+        (0x20_5000, TABLE | 0x20_6000),
+        (0x20_6000, PAGE | 0x9000),
+    ] {
+        memory.store(pa, word);
+    }
+    files.write("hugepd.elf", &core(&memory, ByteOrder::Big, 0x1000, "").build())
+}
+
+const HASH_4K: [&str; 6] = ["--root", USER_ROOT, "--config", "PAGE_SHIFT=12,PPC_RADIX_MMU=0", "--kernel", "5.10"];
+
+#[test]
+fn directories_of_huge_pages_are_walked_dumped_and_counted() {
+    let files = Files::new();
+    let image = hugepd_image(&files);
+    let page = walk(&image, "0xf123456", &HASH_4K);
+    assert_eq!((&page["pa"], &page["level"], &page["size"]), (&json!("0x30123456"), &json!("pte"), &json!(16 << 20)));
+    assert_eq!(page["effective"], json!({ "read": true, "write": true, "exec": false, "user": true }));
+    let levels: Vec<&str> =
+        page["trail"].as_array().expect("a list").iter().filter_map(|passed| passed["level"].as_str()).collect();
+    assert_eq!(levels, ["pgd", "pud", "pte"]);
+    assert_eq!(page["trail"][2]["entry"], "0x202078");
+    let large = walk(&image, "0x3fffffffff", &HASH_4K);
+    assert_eq!((&large["pa"], &large["size"]), (&json!("0x83ffffffff"), &json!(1_u64 << 34)));
+    assert_eq!(walk(&image, "0x1000000", &HASH_4K)["stop"]["reason"], "none");
+    assert_eq!(walk(&image, "0x10000000", &HASH_4K)["stop"]["reason"], "bad");
+
+    for threads in ["1", "3"] {
+        let args = [&["dump", &image, "--json", "--threads", threads], &HASH_4K[..]].concat();
+        let document = ptwalk(&args).exits(0).document();
+        let found: Vec<_> = document["mappings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|m| Some((m["start"].as_str()?, m["pa"].as_str()?, m["size"].as_u64()?)))
+            .collect();
+        let wanted = [
+            ("0x0", "0x10000000", 16 << 20),
+            ("0x3000000", "0x20000000", 16 << 20),
+            ("0xf000000", "0x30000000", 16 << 20),
+            ("0x20000000", "0x9000", 4096),
+            ("0x2000000000", "0x4000000000", 1 << 34),
+            ("0x3c00000000", "0x8000000000", 1 << 34),
+        ];
+        assert_eq!(found, wanted, "{document:#}");
+    }
+    let args = [&["census", &image, "--json"], &HASH_4K[..]].concat();
+    let census = &ptwalk(&args).exits(0).document()["roots"][0]["census"];
+    let ptes = &census["levels"]["pte"];
+    assert_eq!((&ptes["tables"], &ptes["leaves"]["entries"]), (&json!(3), &json!(6)), "{census:#}");
+    assert_eq!(ptes["leaves"]["bytes"], (3_u64 << 24) + 4096 + (2 << 34));
+    assert_eq!(census["problems"]["bad"], 1);
+    // The frame of the second byte of a 16G page.
+    let args = [&["rmap", &image, "0x80c0000000", "0x20000000"], &HASH_4K[..]].concat();
+    let found = ptwalk(&args).exits(0).out;
+    assert!(found.contains("0x00000080c0000000 <- 0x0000003cc0000000  pte 16G rw-"), "{found}");
+}
+
+/// A table image of them needs no flags and says the same.
+#[test]
+fn directories_of_huge_pages_are_extracted() {
+    let files = Files::new();
+    let (image, out) = (hugepd_image(&files), files.path("hugepd.ptimg").display().to_string());
+    ptwalk(&[&["extract", &image, &out], &HASH_4K[..]].concat()).exits(0);
+    let mappings = |args: &[&str]| ptwalk(args).exits(0).document()["mappings"].clone();
+    assert_eq!(mappings(&["dump", &out, "--json"]), mappings(&[&["dump", &image, "--json"], &HASH_4K[..]].concat()));
+}
+
+#[test]
+fn explain_names_the_directory_and_the_huge_pte_that_refuses() {
+    let files = Files::new();
+    let image = hugepd_image(&files);
+    let explain = |va: &str, access: &str, epoch: &str, code: i32| {
+        let args = ["explain", &image, va, "--access", access, "--el", "0", "--json", "--gup-epoch", epoch];
+        ptwalk(&[&args[..], &HASH_4K[..]].concat()).exits(code).document()
+    };
+    let gup = |document: &Value| -> Vec<String> {
+        let levels = document["levels"].as_array().expect("a list").iter();
+        levels.filter_map(|level| level["gup"].as_str().map(str::to_owned)).collect()
+    };
+    let granted = explain("0x3c00000000", "w", "5.10", 0);
+    assert_eq!(gup(&granted), ["hugepd", "huge_pte"], "{granted:#}");
+    assert_eq!(granted["levels"][0]["mmu"]["own"]["user"], "rwx", "the word takes nothing away");
+    let refused = explain("0x3000000", "r", "5.10", 1);
+    assert_eq!(gup(&refused), ["table", "hugepd", "not_permitted"], "{refused:#}");
+    assert_eq!((&refused["mmu"]["level"], &refused["gup"]["reason"]), (&json!("pte"), &json!("not_permitted")));
+    // A kernel that knows none takes it for a table of pmds.
+    assert_eq!(gup(&explain("0x3c00000000", "w", "6.14", 1))[0], "table");
+    let sizeless = explain("0x10000000", "r", "5.10", 1);
+    assert_eq!(sizeless["gup"]["reason"], "hugepd_size");
+}

@@ -164,12 +164,13 @@ fn a_problem_is_told_once() {
 /// Every line under "Examples:" in the help of every verb, run as it stands where it needs no file of the user's.
 #[test]
 fn the_examples_in_the_help_work() {
-    let verbs: [&[&str]; 17] = [
+    let verbs: [&[&str]; 18] = [
         &[],
         &["info"],
         &["probe"],
         &["walk"],
         &["dump"],
+        &["diff"],
         &["gup"],
         &["explain"],
         &["zone"],
@@ -187,8 +188,11 @@ fn the_examples_in_the_help_work() {
     let mut ran = 0;
     let substitutes = [
         ("vmcore", files.kernel()),
+        ("before.elf", files.kernel()),
+        ("after.elf", files.kernel()),
+        ("0x51c3a000", "0x11000".to_owned()),
         ("pmem.toml", files.pgmap()),
-        ("./mine.wat", format!("{}/../tests/plugins/wat/arm64_4k.wat", env!("CARGO_MANIFEST_DIR"))),
+        ("./mine.wat", format!("{}/templates/arm64/plugin.wat", env!("CARGO_MANIFEST_DIR"))),
         ("0x4e9de000", "0x10000".to_owned()),
     ];
     for verb in verbs {
@@ -222,4 +226,51 @@ fn the_pgmap_file_in_the_help_is_read() {
     let files = Files::new();
     let (image, pgmap) = (files.user(), files.write("help.toml", &help.as_bytes()[at..]));
     ptwalk(&["gup", &image, crate::image::DEVICE, "1", "--root", ROOT, "--pgmap", &pgmap]).exits(0);
+}
+
+/// Registers are written with a sign, or as the bits they are.
+#[test]
+fn registers_are_read_with_a_sign_or_as_bits() {
+    // Key 2 (bits 62:59) and a page that user mode may write.
+    let entry = "0x9000000123456067";
+    let permitted = |pkru: &str| {
+        let config = format!("PKRU={pkru}");
+        ptwalk(&["plugin", "run", "x86", "pte_access_permitted", entry, "1", "--config", &config]).exits(0).out
+    };
+    for (pkru, permits) in [
+        ("0", true),
+        ("-1", false),
+        ("0xffff_ffff", false),
+        ("4294967295", false),
+        ("-0x80000000", true),
+        ("-2_147_483_648", true),
+        ("0x20", false),
+        ("0x8000_0000", true),
+    ] {
+        assert_eq!(permitted(pkru).trim_end().ends_with("= 1"), permits, "PKRU={pkru}: {}", permitted(pkru));
+    }
+    for (config, said) in [
+        ("PKRU=4294967296", "too large"),
+        ("PKRU=-2147483649", "too large"),
+        ("PKRU=--1", "not a number"),
+        ("PAGE_SHIFT=-12", "must lie in 12..=16"),
+        ("PAGE_SHIFT=0xffffffff", "too large"),
+    ] {
+        ptwalk(&["plugin", "run", "x86", "pte_none", "0", "--config", config]).exits(2).says(&[said]);
+    }
+}
+
+/// Whose entries and whose GUP are two questions, and answering them differently is said.
+#[test]
+fn gup_of_another_kernel_than_the_entries_is_said() {
+    let files = Files::new();
+    let image = files.user();
+    let gup = |more: &[&str]| ptwalk(&[&["gup", &image, PAGE, "1", "--root", ROOT], more].concat()).exits(0).err;
+    let said = "the entries are read as of v6.12, but GUP is that of v5.3; --gup-epoch 6.6 does as that kernel";
+    assert!(gup(&["--kernel", "6.12"]).contains(said), "{}", gup(&["--kernel", "6.12"]));
+    for same in [&["--kernel", "5.3"][..], &["--kernel", "6.12", "--gup-epoch", "6.12"], &["--kernel", "6.12", "-q"]] {
+        assert!(!gup(same).contains("GUP is that of"), "{same:?}");
+    }
+    let explain = ["explain", &image, PAGE, "--access", "r", "--el", "0", "--root", ROOT, "--kernel", "6.1"];
+    assert!(ptwalk(&explain).exits(0).err.contains("GUP is that of v5.3; --gup-epoch 6.1 "));
 }

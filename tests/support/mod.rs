@@ -6,6 +6,7 @@ pub mod core;
 pub mod program;
 pub mod random;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ptwalk::engine::Queries;
@@ -16,7 +17,18 @@ use ptwalk_arm64::Arm64;
 use ptwalk_verifier::verify::VerifiedPlugin;
 
 pub use ptwalk::fuzz::engines::{Named, Native, engines_of};
-pub use ptwalk::fuzz::memory::{AARCH64, Memory, PPC64};
+pub use ptwalk::fuzz::memory::{AARCH64, Memory, PPC64, X86_64};
+
+/// The folder of a real dump; where it is absent, says loudly that nothing is checked.
+pub fn real(name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real");
+    let folder = std::env::var_os("PTWALK_REAL").map_or_else(beside, PathBuf::from).join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: NOTHING WAS CHECKED against the real dump {name}: {} is absent", folder.display());
+    None
+}
 
 /// The embedded arm64 plugin, verified.
 pub fn arm64(config: &Config) -> Result<Arc<VerifiedPlugin>, LoadError> {

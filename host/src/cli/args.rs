@@ -1,5 +1,9 @@
 //! The command line as types; the texts here are what `--help` prints.
 
+#[path = "args/audit.rs"]
+mod audit;
+#[path = "args/diff.rs"]
+mod diff;
 #[path = "args/explain.rs"]
 mod explain;
 #[path = "args/extract.rs"]
@@ -10,6 +14,14 @@ mod fuzz;
 mod generate;
 #[path = "args/gup.rs"]
 mod gup;
+#[path = "args/plugin.rs"]
+mod plugin;
+#[path = "args/rmap.rs"]
+mod rmap;
+#[path = "args/serve.rs"]
+mod serve;
+#[path = "args/watch.rs"]
+mod watch;
 #[path = "args/zone.rs"]
 mod zone;
 
@@ -17,16 +29,23 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ptwalk::number::{parse_bound, parse_u64};
+use ptwalk::number::parse_u64;
+use ptwalk::typed::{configure, parse_range, parse_setting, parse_version};
 use ptwalk::walk::Filter;
 use ptwalk::walk::merge::Merge;
 use ptwalk_abi::{Config, Extern, Half, KVersion, Level, PhysAddr, VaRange, VirtAddr};
 
+pub use audit::AuditArgs;
+pub use diff::DiffArgs;
 pub use explain::{Access, ExplainArgs};
 pub use extract::ExtractArgs;
 pub use fuzz::FuzzArgs;
 pub use generate::GenArgs;
 pub use gup::{GUP_PAGES_MAX, GupArgs};
+pub use plugin::{PluginBuildArgs, PluginListArgs, PluginNewArgs};
+pub use rmap::RmapArgs;
+pub use serve::ServeArgs;
+pub use watch::{WatchArgs, WatchFormat};
 pub use zone::ZoneArgs;
 
 const EXAMPLES: &str = "\
@@ -38,6 +57,8 @@ Examples:
   ptwalk census vmcore                             entries and bytes by level and attribute
   ptwalk gup vmcore 0xffffb1b20000 64 --root 0x4e9de000 --pgmap pmem.toml
   ptwalk explain vmcore 0xffffb1b20000 --access w --el 0 --root 0x4e9de000
+  ptwalk rmap vmcore 0x71019000                    every virtual address of a frame
+  ptwalk audit vmcore                              writable code, user-executable kernel pages, aliases
   ptwalk zone pmem.toml --kernel 5.2               would this kernel register these device ranges?
   ptwalk gen tables.ptimg --mapped 1G --holes 5%   synthetic tables from a seed
   ptwalk plugin run arm64 pte_devmap 0x02e8000448800f53
@@ -76,12 +97,24 @@ pub enum Command {
     Gup(GupArgs),
     /// Counts and bytes by level, attribute and device type
     Census(CensusArgs),
+    /// What changed between two images, or what two plugins read differently in one
+    #[command(after_help = diff::HELP)]
+    Diff(DiffArgs),
     /// Which check refuses an access, at which level: the MMU and GUP side by side
     #[command(after_help = explain::HELP)]
     Explain(ExplainArgs),
+    /// Every virtual address of a frame
+    #[command(visible_aliases = ["ptov", "p2v"], after_help = rmap::HELP)]
+    Rmap(RmapArgs),
+    /// Memory that may be written and executed, kernel pages that user mode may execute, aliases with different attributes
+    #[command(after_help = audit::HELP)]
+    Audit(AuditArgs),
     /// Register a file of device ranges as a kernel would: alignment, conflicts, predicates
     #[command(after_help = zone::HELP)]
     Zone(ZoneArgs),
+    /// Answer walk, gup and dump over a socket, while plugins are swapped
+    #[command(after_help = serve::HELP)]
+    Serve(ServeArgs),
     /// The tables of an image alone, as a small table image that answers as the whole does
     #[command(after_help = extract::HELP)]
     Extract(ExtractArgs),
@@ -97,7 +130,10 @@ pub enum Command {
     /// Is a plugin safe and lawful for every input? Lifts every helper to a closed form and proves the laws
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
-    /// Plugins: run a helper, show what a plugin holds
+    /// Prove a plugin again at each change of its file, walk again, and print what changed in the answer
+    #[command(after_help = watch::HELP)]
+    Watch(WatchArgs),
+    /// Plugins: start, build and check one; run a helper, show what a plugin holds
     #[command(subcommand)]
     Plugin(PluginCommand),
 }
@@ -188,10 +224,7 @@ impl ConfigArgs {
     /// `base` with what the command line says over it.
     pub fn apply(&self, base: Config) -> Config {
         let kernel = self.kernel.map(|version| (Extern::LINUX_VERSION_CODE, version.code()));
-        // PGTABLE_LEVELS follows PAGE_SHIFT and VA_BITS, so what is said of it must come after them.
-        let (levels, others): (Vec<_>, Vec<_>) =
-            self.config.iter().copied().chain(kernel).partition(|(key, _)| *key == Extern::PGTABLE_LEVELS);
-        others.into_iter().chain(levels).fold(base, |config, (key, value)| config.with(key, value))
+        configure(base, self.config.iter().copied().chain(kernel))
     }
 }
 
@@ -442,8 +475,15 @@ Examples:
     Helpers(ListArgs),
     /// The kconfig externs a plugin may import, with defaults
     Externs(ListArgs),
-    /// The plugins that are part of the program
-    List(ListArgs),
+    /// A new plugin: a folder that builds and is proved as it is
+    #[command(after_help = plugin::NEW_HELP)]
+    New(PluginNewArgs),
+    /// Make a module of a plugin's source, and prove it
+    #[command(after_help = plugin::BUILD_HELP)]
+    Build(PluginBuildArgs),
+    /// The plugins that are found by name, embedded and installed
+    #[command(after_help = plugin::LIST_HELP)]
+    List(PluginListArgs),
 }
 
 #[derive(Debug, Args)]
@@ -502,7 +542,8 @@ fn parse_filter(text: &str) -> Result<Filter, String> {
     Filter::parse(text).map_err(|error| error.to_string())
 }
 
-fn parse_pa(text: &str) -> Result<PhysAddr, String> {
+/// Parses a physical address as typed.
+pub fn parse_pa(text: &str) -> Result<PhysAddr, String> {
     parse_u64(text).map(PhysAddr).map_err(|error| error.to_string())
 }
 
@@ -522,72 +563,4 @@ fn parse_half(text: &str) -> Result<Half, String> {
         "upper" => Ok(Half::Upper),
         _ => Err("expected lower or upper".to_owned()),
     }
-}
-
-/// A range as typed. Its end may be 2^64, which is how the output writes the end of the address space.
-fn parse_range(text: &str) -> Result<VaRange, String> {
-    const ADDRESS_SPACE: u128 = 1 << 64;
-    let start_of = |text: &str| parse_u64(text).map_err(|error| error.to_string());
-    let bound_of = |text: &str| parse_bound(text).map_err(|error| error.to_string());
-    let (start, end) = if let Some((start, len)) = text.split_once('+') {
-        let start = start_of(start)?;
-        (start, u128::from(start) + bound_of(len)?)
-    } else {
-        let (start, end) = text.split_once('-').ok_or("expected A-B or A+N")?;
-        (start_of(start)?, bound_of(end)?)
-    };
-    if end <= u128::from(start) {
-        return Err(format!("the range is empty: {end:#x} is not above {start:#x}"));
-    }
-    if end > ADDRESS_SPACE {
-        return Err(format!("the range ends at {end:#x}, beyond the last address of 64 bits"));
-    }
-    let last = u64::try_from(end - 1).map_err(|error| error.to_string())?;
-    Ok(VaRange { first: VirtAddr(start), last: VirtAddr(last) })
-}
-
-fn parse_version(text: &str) -> Result<KVersion, String> {
-    let malformed = || format!("`{text}` is not a kernel version (6.12 and 5.3.1 are)");
-    let parts: Vec<&str> = text.split('.').collect();
-    let digits = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-    if !(2..=3).contains(&parts.len()) || !parts.iter().all(digits) {
-        return Err(malformed());
-    }
-    let version = ptwalk::probe::parse_release(text).ok_or_else(malformed)?;
-    let range = Extern::LINUX_VERSION_CODE.range();
-    if !range.contains(&version.code()) {
-        let [first, last] = [*range.start(), *range.end()].map(KVersion::from_code);
-        return Err(format!("`{text}` is not a kernel version from {first} to {last}"));
-    }
-    Ok(version)
-}
-
-fn parse_setting(text: &str) -> Result<(Extern, i32), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
-    let name = name.trim().trim_start_matches("CONFIG_");
-    let Some(key) = Extern::by_name(name) else {
-        let nearest =
-            Extern::ALL.iter().max_by(|a, b| strsim::jaro(a.name(), name).total_cmp(&strsim::jaro(b.name(), name)));
-        let hint = nearest.map(|key| format!("; did you mean {key}?")).unwrap_or_default();
-        return Err(format!("there is no extern `{name}`{hint} (`ptwalk plugin externs` lists them)"));
-    };
-    let value = match value.trim() {
-        "y" => 1,
-        "n" => 0,
-        version if key == Extern::LINUX_VERSION_CODE && version.contains('.') => parse_version(version)?.code(),
-        number => {
-            let value = parse_u64(number).map_err(|error| error.to_string())?;
-            // Half of a register is 32 bits: its values from 0x80000000 up are written as such.
-            let wide = if matches!(key, Extern::POR_EL0 | Extern::AMR) {
-                u32::try_from(value).ok().map(u32::cast_signed)
-            } else {
-                None
-            };
-            wide.or_else(|| i32::try_from(value).ok()).ok_or_else(|| format!("{value} is too large for {key}"))?
-        }
-    };
-    if !key.range().contains(&value) {
-        return Err(format!("{key} must lie in {}..={}: {}", key.range().start(), key.range().end(), key.doc()));
-    }
-    Ok((key, value))
 }

@@ -6,15 +6,17 @@ use std::io::Write;
 
 use anyhow::Result;
 use ptwalk::engine::{Prepared, Queries, Wanted};
+use ptwalk::show::{self, records};
 use ptwalk::walk::merge::{Merge, Merged, Merger};
-use ptwalk::walk::{Event, Leaves, MapSink, Mapping, Passed, Problem, ProblemKind, Root, WalkError, walk_split};
+use ptwalk::walk::{
+    Event, Incomplete, Leaves, MapSink, Mapping, Passed, Problem, ProblemKind, Root, WalkError, walk_split,
+};
 use ptwalk_abi::VaRange;
 use serde_json::{Value, json};
 
-use super::args::{DumpArgs, Format};
-use super::exit::{Answer, Fault, reason};
-use super::output::{Layout, ListDocument, hex, hex_end, notice, progress, size, stdout};
-use super::records;
+use super::args::{DumpArgs, Format, OutputArgs};
+use super::exit::{Answer, reason};
+use super::output::{Layout, ListDocument, notice, progress, size, stdout};
 use super::session::Session;
 
 /// Totals of a dump: the last record.
@@ -24,8 +26,7 @@ struct Summary {
     tables: u64,
     pages: u64,
     bytes: u128,
-    /// The first thing that kept a part of the range from being seen, and how many there were.
-    incomplete: Option<(Problem, u64)>,
+    incomplete: Incomplete,
     /// Why the walk ended early, if it did.
     stopped: Option<&'static str>,
 }
@@ -33,7 +34,7 @@ struct Summary {
 pub fn run(args: &DumpArgs) -> Result<Answer> {
     let output = args.output.plain();
     let session = Session::open(&args.image, &args.tables, &output)?;
-    let ranges = ranges(&session, &args.range)?;
+    let ranges = session.ranges(&args.range)?;
     if args.output.bin() {
         return super::pagemap::run(&session, args, &ranges);
     }
@@ -47,10 +48,7 @@ pub fn run(args: &DumpArgs) -> Result<Answer> {
     let closed = printer.close(&summary);
     walked?;
     closed?;
-    if let Some((problem, count)) = &summary.incomplete {
-        let more = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
-        notice(&output, &format!("incomplete: {}{more}", describe(problem)));
-    }
+    tell_incomplete(&output, &summary.incomplete);
     Ok(Answer::Yes)
 }
 
@@ -98,33 +96,6 @@ fn walk<W: Write>(
     Ok(())
 }
 
-/// The ranges to walk with their roots: those asked for, or all that each root translates.
-fn ranges(session: &Session, asked: &[VaRange]) -> Result<Vec<(Root, VaRange)>> {
-    if asked.is_empty() {
-        let whole = session.roots.iter().filter_map(|root| Some((*root, session.tables(*root).whole()?)));
-        return Ok(whole.collect());
-    }
-    let mut ranges = Vec::new();
-    for range in asked {
-        let before = ranges.len();
-        for root in &session.roots {
-            let part = session.tables(*root).whole().and_then(|whole| whole.intersect(*range));
-            ranges.extend(part.map(|part| (*root, part)));
-        }
-        if ranges.len() == before {
-            let halves: Vec<&str> = session.roots.iter().map(|root| root.half.name()).collect();
-            let text = format!(
-                "--range {:#x}-{:#x}: no root translates it (there is one for: {}); give one with --root",
-                range.first.0,
-                range.end(),
-                halves.join(", ")
-            );
-            return Err(Fault::Usage(text).into());
-        }
-    }
-    Ok(ranges)
-}
-
 /// One part of the walk: its records, formatted where they need not be merged with those of the next part.
 struct Part {
     form: Form,
@@ -168,7 +139,7 @@ impl MapSink for Part {
             }
             Event::Table { .. } => self.summary.tables += 1,
             Event::Problem(problem) => {
-                self.summary.problem(problem);
+                self.summary.incomplete.add(problem);
                 match self.rule {
                     Merge::None => self.form.problem(&mut self.records, problem),
                     _ => self.items.push(Item::Problem(*problem)),
@@ -198,21 +169,7 @@ impl Summary {
         self.tables += part.tables;
         self.pages += part.pages;
         self.bytes += part.bytes;
-        self.incomplete = match (self.incomplete, part.incomplete) {
-            (Some((first, count)), Some((_, more))) => Some((first, count + more)),
-            (first, later) => first.or(later),
-        };
-    }
-
-    /// A bad entry maps nothing, so nothing is missed; all other problems leave a part unseen.
-    fn problem(&mut self, problem: &Problem) {
-        if problem.kind == ProblemKind::Bad {
-            return;
-        }
-        match &mut self.incomplete {
-            Some((_, count)) => *count += 1,
-            None => self.incomplete = Some((*problem, 1)),
-        }
+        self.incomplete.merge(part.incomplete);
     }
 
     fn json(&self) -> Value {
@@ -230,7 +187,15 @@ impl Summary {
     }
 
     fn reason(&self) -> Option<&'static str> {
-        self.stopped.or(self.incomplete.map(|(problem, _)| problem.kind.reason()))
+        self.stopped.or(self.incomplete.reason())
+    }
+}
+
+/// Says on stderr what a walk could not see.
+pub fn tell_incomplete(output: &OutputArgs, incomplete: &Incomplete) {
+    if let Some((problem, count)) = incomplete.first() {
+        let more = if count > 1 { format!(", and {} more", count - 1) } else { String::new() };
+        notice(output, &format!("incomplete: {}{more}", describe(&problem)));
     }
 }
 
@@ -273,18 +238,7 @@ impl Form {
             Form::Text => out.extend_from_slice(format!("! {}\n", describe(problem)).as_bytes()),
             Form::Csv => {}
             Form::Json | Form::Jsonl => self.item(out, |out| {
-                let value = json!({
-                    "problem": {
-                        "reason": problem.kind.reason(),
-                        "start": hex(problem.range.first.0),
-                        "end": hex_end(problem.range.end()),
-                        "level": problem.at.level.name(),
-                        "table": hex(problem.at.table.0),
-                        "index": problem.at.index,
-                        "raw": hex(problem.at.raw),
-                    },
-                });
-                out.extend_from_slice(value.to_string().as_bytes());
+                out.extend_from_slice(show::problem(problem).to_string().as_bytes());
             }),
         }
     }

@@ -1,5 +1,5 @@
 //! Exit codes: 0 done, 1 done and the answer is negative, 2 usage, 3 image unreadable or ambiguous, 4 plugin refused,
-//! 5 plugin trapped or hit a limit.
+//! 5 plugin trapped or hit a limit, 130 interrupted.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,7 +9,9 @@ use ptwalk::engine::fused::FuseError;
 use ptwalk::engine::sandbox::BindError;
 use ptwalk::image::ImageError;
 use ptwalk::plugin::LoadError;
+use ptwalk::serve::AnswerError;
 use ptwalk::synth::SynthError;
+use ptwalk::toolchain::BuildError;
 use ptwalk::walk::WalkError;
 use thiserror::Error;
 
@@ -20,6 +22,8 @@ pub enum Answer {
     Yes,
     /// Done, and the answer is negative: not mapped, fewer pages than asked for.
     No,
+    /// A signal ended it.
+    Interrupted,
 }
 
 impl Answer {
@@ -51,6 +55,7 @@ pub fn code(result: anyhow::Result<Answer>) -> ExitCode {
     let error = match result {
         Ok(Answer::Yes) => return ExitCode::SUCCESS,
         Ok(Answer::No) => return ExitCode::from(1),
+        Ok(Answer::Interrupted) => return ExitCode::from(130),
         Err(error) => error,
     };
     if error.chain().any(is_closed_pipe) {
@@ -111,11 +116,21 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             LoadError::Wat { .. } | LoadError::Rejected { .. } | LoadError::Refused { .. } | LoadError::Laws(_) => 4,
         });
     }
+    if let Some(build) = cause.downcast_ref::<BuildError>() {
+        return Some(match build {
+            // Source that is none is as good as a plugin that is none.
+            BuildError::Failed { .. } | BuildError::Wat(_) => 4,
+            _ => 2,
+        });
+    }
     if let Some(bind) = cause.downcast_ref::<BindError>() {
         return Some(match bind {
             BindError::Engine(engine) => engine_code(engine),
             BindError::Missing { .. } | BindError::Geometry(_) => 4,
         });
+    }
+    if let Some(AnswerError::Refused(_) | AnswerError::Unsuitable { .. }) = cause.downcast_ref::<AnswerError>() {
+        return Some(4);
     }
     if let Some(fuse) = cause.downcast_ref::<FuseError>() {
         return Some(fuse_code(fuse));

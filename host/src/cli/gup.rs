@@ -8,10 +8,11 @@ use ptwalk::engine::{Queries, Wanted};
 use ptwalk::errno::Errno;
 use ptwalk::gup::{AccessOk, FollFlags, Gup, GupOutcome, PinnedPage, Stop, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::sample;
+use ptwalk::show;
 use ptwalk::walk::census::Census;
 use ptwalk::walk::{Event, walk_map};
 use ptwalk::zone::{Zone, file};
-use ptwalk_abi::{Level, VaRange, VirtAddr};
+use ptwalk_abi::{VaRange, VirtAddr};
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, GUP_PAGES_MAX, GupArgs, ImageArgs};
@@ -47,6 +48,7 @@ fn one_call(
     gup: &Gup,
     (start, nr): (VirtAddr, i64),
 ) -> Result<Answer> {
+    session.compare_epoch(gup.policy, &args.output);
     let tables = session.tables(session.user_root()?);
     let mut engine = session.engine(Queries::gup(&session.geometry, gup))?;
     let outcome = get_user_pages_fast(&mut engine, &tables, &mut zone, gup, start, nr)?;
@@ -57,7 +59,7 @@ fn one_call(
             let mut fields = Map::new();
             fields.insert("requested".to_owned(), outcome.requested.into());
             fields.insert("pinned".to_owned(), outcome.pages.len().into());
-            fields.insert("stop".to_owned(), stop_json(&outcome.stop));
+            fields.insert("stop".to_owned(), show::gup_stop(&outcome.stop));
             fields.insert("errno".to_owned(), outcome.errno.map(Errno::name).into());
             fields.extend(epoch_fields(args, gup));
             print_pages(outcome.pages.iter(), &zone, format, fields)?;
@@ -77,25 +79,6 @@ fn epoch_fields(args: &GupArgs, gup: &Gup) -> Map<String, Value> {
     ])
 }
 
-fn page_json(page: &PinnedPage, zone: &Zone) -> Value {
-    json!({
-        "va": hex(page.va.0),
-        "pfn": hex(page.pfn.0),
-        "level": page.level.name(),
-        "devmap": page.pgmap.is_some(),
-        "pgmap": page.pgmap.map(|id| zone.pgmap(id).kind.name()),
-    })
-}
-
-fn stop_json(stop: &Stop) -> Value {
-    json!({
-        "va": hex(stop.va.0),
-        "level": stop.level.map(Level::name),
-        "raw": stop.raw.map(hex),
-        "reason": stop.reason.name(),
-    })
-}
-
 /// Prints the document: pages as they come, because there may be millions, then the other fields.
 fn print_pages<'a>(
     mut pages: impl Iterator<Item = &'a PinnedPage>,
@@ -104,7 +87,7 @@ fn print_pages<'a>(
     fields: Map<String, Value>,
 ) -> std::io::Result<()> {
     let mut list = ListDocument::open(stdout(), Layout::of_document(format), "pages")?;
-    pages.try_for_each(|page| list.item(&page_json(page, zone)))?;
+    pages.try_for_each(|page| list.item(&show::gup_page(page, zone)))?;
     list.close(None, fields, None)
 }
 
@@ -161,6 +144,7 @@ fn survey(args: &GupArgs, zone: Option<Zone>, gup: &Gup) -> Result<Answer> {
         tables_args.root.push(sample::ROOT.pa);
     }
     let session = Session::new(image, &tables_args, &args.output)?;
+    session.compare_epoch(gup.policy, &args.output);
     let mut zone = match zone {
         Some(zone) => zone,
         None => sample::zone()?,
@@ -218,7 +202,7 @@ fn survey_fields(calls: &[Call]) -> Map<String, Value> {
             "requested": call.outcome.requested,
             "mapped": call.mapped,
             "pinned": call.outcome.pages.len(),
-            "stop": stop_json(&call.outcome.stop),
+            "stop": show::gup_stop(&call.outcome.stop),
         })
     });
     let requested = calls.iter().map(|call| call.outcome.requested).sum::<i64>();
@@ -226,7 +210,7 @@ fn survey_fields(calls: &[Call]) -> Map<String, Value> {
     Map::from_iter([
         ("requested".to_owned(), requested.into()),
         ("pinned".to_owned(), pinned.into()),
-        ("stop".to_owned(), stop.map_or(Value::Null, stop_json)),
+        ("stop".to_owned(), stop.map_or(Value::Null, show::gup_stop)),
         ("calls".to_owned(), each.collect()),
     ])
 }

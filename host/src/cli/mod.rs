@@ -1,8 +1,12 @@
 //! Arguments, dispatch and exit codes.
 
 mod args;
+mod audit;
+mod author;
 mod bench;
 mod census;
+mod diff;
+mod differences;
 mod dump;
 mod exit;
 mod explain;
@@ -14,11 +18,14 @@ mod info;
 mod output;
 mod pagemap;
 mod plugin;
+mod plugins;
 mod probe;
-mod records;
+mod rmap;
+mod serve;
 mod session;
 mod verify;
 mod walk;
+mod watch;
 mod zone;
 
 use std::process::ExitCode;
@@ -37,8 +44,13 @@ pub fn run() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Gup(args) => gup::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Rmap(args) => rmap::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Zone(args) => zone::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Fuzz(args) => fuzz::run_fuzz(&args),

@@ -4,36 +4,11 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+pub use ptwalk::show::{SCHEMA, hex, hex_end, size};
 use ptwalk::zone::DevPagemap;
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, OutputArgs};
-
-/// Identifies the JSON documents of this interface.
-pub const SCHEMA: &str = "ptwalk/1";
-
-/// A number as the JSON interface writes addresses, entries and frames: they exceed 2^53.
-pub fn hex(value: u64) -> Value {
-    Value::String(format!("{value:#x}"))
-}
-
-/// First address above a range, which may be 2^64.
-pub fn hex_end(value: u128) -> Value {
-    Value::String(format!("{value:#x}"))
-}
-
-/// A size as ptdump prints it: in the largest unit that divides it.
-pub fn size(bytes: u128) -> String {
-    let mut units = ["B", "K", "M", "G", "T", "P", "E"].iter();
-    let mut unit = units.next();
-    let mut rest = bytes;
-    while rest != 0 && rest.is_multiple_of(1024) {
-        let Some(next) = units.next() else { break };
-        rest /= 1024;
-        unit = Some(next);
-    }
-    format!("{rest}{}", unit.unwrap_or(&"B"))
-}
 
 /// Buffered stdout.
 pub fn stdout() -> BufWriter<io::StdoutLock<'static>> {
@@ -217,13 +192,5 @@ mod tests {
         assert_eq!(csv_field("pte_none"), "pte_none");
         assert_eq!(csv_field("(param i64, i32)"), "\"(param i64, i32)\"");
         assert_eq!(csv_field("a \"b\""), "\"a \"\"b\"\"\"");
-    }
-
-    #[test]
-    fn sizes_are_those_of_ptdump() {
-        for (bytes, text) in [(0, "0B"), (1, "1B"), (4096, "4K"), (2112 << 10, "2112K"), (30 << 20, "30M")] {
-            assert_eq!(size(bytes), text);
-        }
-        assert_eq!(size(1 << 64), "16E");
     }
 }

@@ -25,7 +25,9 @@ pub fn run(command: &PluginCommand) -> Result<Answer> {
         PluginCommand::Inspect(args) => inspect(args),
         PluginCommand::Helpers(args) => helpers(args),
         PluginCommand::Externs(args) => externs(args),
-        PluginCommand::List(args) => list(args),
+        PluginCommand::New(args) => super::author::new(args),
+        PluginCommand::Build(args) => super::author::build(args),
+        PluginCommand::List(args) => super::plugins::run(args),
     }
 }
 
@@ -248,20 +250,6 @@ fn helpers(args: &ListArgs) -> Result<Answer> {
 fn externs(args: &ListArgs) -> Result<Answer> {
     let rows: Vec<_> = Extern::ALL.iter().map(|e| (e.name(), e.default().to_string(), e.doc())).collect();
     print_rows(args, &rows, "externs", ["name", "default", "doc"])
-}
-
-fn list(args: &ListArgs) -> Result<Answer> {
-    let mut rows = Vec::new();
-    for embedded in plugin::EMBEDDED {
-        let plugin = plugin::load(embedded.name)?;
-        let Manifest { version, kernel, .. } = plugin.manifest();
-        let about = [("version", version), ("kernel", kernel)]
-            .map(|(key, value)| format!("{key} {}", value.as_deref().unwrap_or("unknown")));
-        let about = about.join(", ");
-        rows.push((embedded.name, about, plugin.sha256_hex()));
-    }
-    let rows: Vec<_> = rows.iter().map(|(name, about, hash)| (*name, about.clone(), hash.as_str())).collect();
-    print_rows(args, &rows, "plugins", ["name", "about", "sha256"])
 }
 
 fn print_csv(rows: &[(&str, String, &str)], keys: [&str; 3]) -> std::io::Result<()> {

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ptwalk::audit::{self, Doubt};
+use ptwalk::audit::epoch::{self, Doubt};
 use ptwalk::engine::fused::Kernels;
 use ptwalk::engine::{Admitted, Choice};
 use ptwalk::image::Image;
 use ptwalk::plugin;
-use ptwalk::probe::{CandidateRoot, Finding, Probe, Unknown};
-use ptwalk::walk::{Root, TableSet};
+use ptwalk::probe::{CandidateRoot, Decoy, Finding, Probe, Unknown};
+use ptwalk::walk::TableSet;
 use ptwalk_abi::{Extern, Half, KVersion};
 use serde_json::{Value, json};
 
@@ -41,9 +41,15 @@ fn doubts(image: &Image, probe: &Probe) -> Result<Vec<Doubt>> {
     };
     let plugin = Admitted::Verified(plugin::admit(name, &plugin::load(name)?, &probe.config())?);
     let geometry = plugin.geometry()?;
-    let mut engine = plugin.prepare(audit::queries(&geometry), Choice::Fused(Kernels::Best))?.start()?;
-    let mut doubt = |root: Root| audit::audit(&mut engine, &TableSet { image, geometry: &geometry, root });
-    Ok(users.into_iter().map(&mut doubt).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    let mut engine = plugin.prepare(epoch::queries(&geometry), Choice::Fused(Kernels::Best))?.start()?;
+    let mut doubts = Vec::new();
+    for root in users {
+        let tables = TableSet { image, geometry: &geometry, root };
+        if let Some(whole) = tables.whole() {
+            doubts.extend(epoch::doubt(&mut engine, &tables, whole)?);
+        }
+    }
+    Ok(doubts)
 }
 
 /// A value as people write it: versions as versions, the rest in decimal.
@@ -67,6 +73,9 @@ fn print_text(probe: &Probe, doubts: &[Doubt]) -> std::io::Result<()> {
         let held = if candidate.held { "" } else { "; the image does not hold it" };
         writeln!(out, "root {} ({} half) {}  ({evidence}{held})", root.pa, root.half, candidate.name)?;
     }
+    for Decoy { pa, name, evidence } in &probe.decoys {
+        writeln!(out, "no root: {pa} is {name}  ({evidence})")?;
+    }
     for Unknown { what, flag } in &probe.unknowns {
         writeln!(out, "unknown: {what}  (say it with {flag})")?;
     }
@@ -88,6 +97,9 @@ fn print_csv(probe: &Probe, doubts: &[Doubt]) -> std::io::Result<()> {
     }
     for CandidateRoot { root, name, evidence, .. } in &probe.roots {
         line(["root", &format!("{name} ({} half)", root.half), &format!("{:#x}", root.pa.0), evidence])?;
+    }
+    for Decoy { pa, name, evidence } in &probe.decoys {
+        line(["no_root", name, &format!("{:#x}", pa.0), evidence])?;
     }
     for Unknown { what, flag } in &probe.unknowns {
         line(["unknown", what, "", flag])?;
@@ -112,12 +124,14 @@ fn json_of(probe: &Probe, doubts: &[Doubt]) -> Value {
             json!({ "pa": pa, "half": half, "name": c.name, "evidence": c.evidence, "held": c.held })
         })
         .collect();
+    let decoys = probe.decoys.iter().map(|d| json!({ "pa": hex(d.pa.0), "name": d.name, "evidence": d.evidence }));
     let unknowns: Vec<Value> = probe.unknowns.iter().map(|u| json!({ "what": u.what, "flag": u.flag })).collect();
     json!({
         "arch": probe.arch.as_ref().map(|(arch, _)| arch),
         "release": probe.release,
         "config": findings,
         "roots": roots,
+        "no_roots": decoys.collect::<Vec<_>>(),
         "unknown": unknowns,
         "doubts": doubts.iter().map(Doubt::to_string).collect::<Vec<_>>(),
     })

@@ -6,14 +6,16 @@
 use std::io::{BufRead, Read};
 
 use anyhow::{Context, Result};
+use ptwalk::admission::Order;
 use ptwalk::engine::fused::{Isa, Kernels};
 use ptwalk::engine::sandbox::Mode;
 use ptwalk::engine::{Admitted, Choice, Prepared, Queries, Started};
+use ptwalk::gup::Policy;
 use ptwalk::image::{Image, OpenOptions};
 use ptwalk::plugin;
 use ptwalk::probe::{CandidateRoot, Probe, Unknown};
-use ptwalk::walk::{Root, TableSet};
-use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig};
+use ptwalk::walk::{Root, Space, TableSet, TranslateError};
+use ptwalk_abi::{Extern, Geometry, Half, KVersion, Kconfig, VaRange};
 
 use super::args::{EngineArg, ImageArgs, OutputArgs, PluginArgs, TableArgs};
 use super::exit::Fault;
@@ -30,6 +32,7 @@ pub struct Session {
     pub plugin: Admitted,
     pub geometry: Geometry,
     pub roots: Vec<Root>,
+    spec: String,
     engine: Choice,
     verbose: bool,
 }
@@ -37,7 +40,8 @@ pub struct Session {
 impl Session {
     /// Puts a session together for an image that is open.
     pub fn new(image: Image, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
-        let probe = Probe::new(&image);
+        let mut probe = Probe::new(&image);
+        tables.root.iter().for_each(|root| probe.learn_from(&image, *root));
         let spec = plugin_spec(&probe, tables)?;
         let plugin = plugin::load(&spec)?;
         let config = tables.plugin.config.apply(probe.config());
@@ -80,13 +84,27 @@ impl Session {
         for root in &roots {
             let name = probe.roots.iter().find(|candidate| candidate.root == *root).map_or("", |found| found.name);
             notice(output, format!("root {} ({} half) {name}", root.pa, root.half).trim_end());
+            if let Some(decoy) = probe.decoys.iter().find(|decoy| decoy.pa == root.pa) {
+                notice(output, &format!("root {} is {}: {}", root.pa, decoy.name, decoy.evidence));
+            }
         }
-        Ok(Session { image, plugin, geometry, roots, engine, verbose: output.verbose && !output.quiet })
+        Ok(Session { image, plugin, geometry, roots, spec, engine, verbose: output.verbose && !output.quiet })
     }
 
     /// Opens the image and puts a session together.
     pub fn open(image: &ImageArgs, tables: &TableArgs, output: &OutputArgs) -> Result<Session> {
         Session::new(open(image)?, tables, output)
+    }
+
+    /// Says so where the kernel whose GUP is modelled would not do as the one that the entries are read for.
+    pub fn compare_epoch(&self, policy: &Policy, output: &OutputArgs) {
+        let kernel = KVersion::from_code(self.plugin.config().get(Extern::LINUX_VERSION_CODE));
+        let own = Policy::of(kernel);
+        if own != Some(policy) {
+            let hint = own.map_or(String::new(), |own| format!("; --gup-epoch {} does as that kernel", own.name));
+            let text = format!("the entries are read as of v{kernel}, but GUP is that of v{}{hint}", policy.name);
+            notice(output, &text);
+        }
     }
 
     /// An engine for `queries`, to be shared between threads.
@@ -105,41 +123,77 @@ impl Session {
         Ok(self.prepare(queries)?.start()?)
     }
 
+    /// The session's plugin, to be admitted by whoever changes plugins.
+    pub fn order(&self) -> Order {
+        let unverified = matches!(self.plugin, Admitted::Unverified(..));
+        let order = Order::new(&self.spec, *self.plugin.config());
+        Order { choice: self.engine, unverified, ..order }
+    }
+
     /// The tables under a root.
     pub fn tables(&self, root: Root) -> TableSet<'_> {
         TableSet { image: &self.image, geometry: &self.geometry, root }
     }
 
-    /// The one root that translates a half.
+    /// The ranges to walk with their roots: those asked for, or all that each root translates.
     ///
     /// # Errors
-    /// [`Fault::Usage`] where several do: none of them is picked silently.
-    pub fn root_of(&self, half: Half) -> Result<Option<Root>> {
-        let mut roots = self.roots.iter().copied().filter(|root| root.half == half);
-        let first = roots.next();
-        match (first, roots.next()) {
-            (Some(first), Some(second)) if first != second => {
-                let text = format!(
-                    "two roots for the {half} half, {} and {}: give one, or say with --half which half each translates",
-                    first.pa, second.pa
-                );
-                Err(Fault::Usage(text).into())
-            }
-            _ => Ok(first),
+    /// [`Fault::Usage`] where no root translates any of a range.
+    pub fn ranges(&self, asked: &[VaRange]) -> Result<Vec<(Root, VaRange)>> {
+        if asked.is_empty() {
+            let whole = self.roots.iter().filter_map(|root| Some((*root, self.tables(*root).whole()?)));
+            return Ok(whole.collect());
         }
+        let mut ranges = Vec::new();
+        for range in asked {
+            let before = ranges.len();
+            for root in &self.roots {
+                let part = self.tables(*root).whole().and_then(|whole| whole.intersect(*range));
+                ranges.extend(part.map(|part| (*root, part)));
+            }
+            if ranges.len() == before {
+                let halves: Vec<&str> = self.roots.iter().map(|root| root.half.name()).collect();
+                let text = format!(
+                    "--range {:#x}-{:#x}: no root translates it (there is one for: {}); give one with --root",
+                    range.first.0,
+                    range.end(),
+                    halves.join(", ")
+                );
+                return Err(Fault::Usage(text).into());
+            }
+        }
+        Ok(ranges)
+    }
+
+    /// The tables under all roots.
+    pub fn space(&self) -> Space<'_> {
+        Space { image: &self.image, geometry: &self.geometry, roots: &self.roots }
     }
 
     /// The root of the lower half, which user addresses need.
     pub fn user_root(&self) -> Result<Root> {
-        self.root_of(Half::Lower)?.ok_or_else(|| {
+        self.space().root_of(Half::Lower).map_err(with_flag)?.ok_or_else(|| {
             let text = "no root table for user addresses: give the process's with --root PA";
             Fault::Ambiguous(text.to_owned()).into()
         })
     }
 }
 
+/// What is missing or too much, with the flag that mends it.
+pub fn with_flag(error: TranslateError) -> anyhow::Error {
+    match error {
+        TranslateError::Walk(error) => error.into(),
+        TranslateError::NoRoot { half, .. } => {
+            Fault::Ambiguous(format!("{error}: give it with --root PA --half {half}")).into()
+        }
+        TranslateError::TwoRoots { .. } => {
+            Fault::Usage(format!("{error}: give one, or say with --half which half each translates")).into()
+        }
+    }
+}
+
 /// The engine that was asked for.
-fn choice(args: &PluginArgs) -> Result<Choice> {
+pub fn choice(args: &PluginArgs) -> Result<Choice> {
     let engine = args.engine.unwrap_or(if args.unverified { EngineArg::Sandbox } else { EngineArg::Fused });
     if args.unverified && engine != EngineArg::Sandbox {
         let text = "--unverified: only --engine sandbox runs what is not proved";
@@ -187,7 +241,8 @@ fn plugin_spec(probe: &Probe, tables: &TableArgs) -> Result<String> {
     }
 }
 
-fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<Root>> {
+/// The roots that are given, or that the image points to.
+pub fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<Root>> {
     if tables.half.len() > tables.root.len() {
         return Err(Fault::Usage("--half says which half a --root translates: give it a --root".to_owned()).into());
     }
@@ -197,7 +252,7 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
             let text = "the image does not say where its root table is: give it with --root PA [--half upper]";
             return Err(Fault::Ambiguous(text.to_owned()).into());
         }
-        if let Some(candidate) = probe.roots.iter().find(|candidate| !aligned(candidate.root, geometry)) {
+        if let Some(candidate) = probe.roots.iter().find(|candidate| !candidate.root.is_aligned(geometry)) {
             let CandidateRoot { root, evidence, .. } = candidate;
             let text = format!("{} cannot be a root table ({evidence}): give the right one with --root PA", root.pa);
             return Err(Fault::Ambiguous(text).into());
@@ -218,7 +273,7 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
         let text = format!("the architecture has no {} half", root.half);
         return Err(Fault::Usage(text).into());
     }
-    if let Some(root) = roots.iter().find(|root| !aligned(**root, geometry)) {
+    if let Some(root) = roots.iter().find(|root| !root.is_aligned(geometry)) {
         let bytes = geometry.slots()[0].table_bytes();
         let text = format!(
             "--root {}: a root table of {bytes} bytes is aligned to its size (the base register may hold more than the \
@@ -230,9 +285,19 @@ fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<Vec<R
     Ok(roots)
 }
 
-/// Whether a root table can lie there: every base register wants the table aligned to its size.
-fn aligned(root: Root, geometry: &Geometry) -> bool {
-    root.pa.0.is_multiple_of(geometry.slots()[0].table_bytes().max(8))
+/// Arguments one after the other; each `-` stands for the lines of stdin.
+pub fn items<T: 'static>(texts: &[String], parse: fn(&str) -> Result<T, String>) -> impl Iterator<Item = Result<T>> {
+    let parse = move |text: &str| parse(text).map_err(|error| Fault::Usage(error).into());
+    texts.iter().flat_map(move |text| -> Box<dyn Iterator<Item = Result<T>>> {
+        if text != "-" {
+            return Box::new(std::iter::once(parse(text)));
+        }
+        let lines = stdin_lines();
+        Box::new(lines.map(move |line| {
+            let (number, text) = line?;
+            parse(text.trim()).with_context(|| format!("stdin, line {number}"))
+        }))
+    })
 }
 
 /// Bytes that a line of stdin may have.

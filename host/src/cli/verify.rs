@@ -77,6 +77,7 @@ fn explain(text: &str) -> Result<Answer> {
     }
 }
 
+/// The host's laws, with those of a file.
 pub fn laws(path: Option<&Path>) -> Result<LawSet> {
     use std::io::Read;
     let Some(path) = path else { return Ok(LawSet::host()?) };

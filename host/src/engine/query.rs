@@ -34,8 +34,8 @@ impl Facts {
     pub const YOUNG: Facts = Facts(1 << 6);
     /// `pXd_dirty`.
     pub const DIRTY: Facts = Facts(1 << 7);
-    /// `pXd_cont`.
-    pub const CONT: Facts = Facts(1 << 8);
+    /// `pXd_cont`. It is the last of [`Facts::SHOWABLE`] because ppc64, whose words with 4K pages lack one bit, has none.
+    pub const CONT: Facts = Facts(1 << 14);
     /// `pXd_none`.
     pub const NONE: Facts = Facts(1 << 15);
     /// `pXd_bad`.
@@ -49,9 +49,11 @@ impl Facts {
 
     /// `pXd_leaf`, where it is asked for apart from [`Facts::MAPS`].
     pub const LEAF: Facts = Facts(1 << 26);
+    /// `is_hugepd`: a directory of huge pages, not a table.
+    pub const HUGEPD: Facts = Facts(1 << 27);
 
     /// Lowest bit of the field that holds `pXd_mmu_perms`.
-    const PERMS_SHIFT: u32 = 9;
+    const PERMS_SHIFT: u32 = 8;
 
     /// What a packed word has room for: everything that is shown of a mapping.
     pub const SHOWABLE: Facts = Facts((1 << Facts::SHOWABLE_BITS) - 1);
@@ -94,6 +96,12 @@ impl Facts {
     /// The facts of either.
     pub const fn or(self, other: Facts) -> Facts {
         Facts(self.0 | other.0)
+    }
+
+    /// These facts, and `fact` exactly if it `holds`.
+    #[must_use]
+    pub const fn with(self, fact: Facts, holds: bool) -> Facts {
+        Facts(self.0 & !fact.0 | if holds { fact.0 } else { 0 })
     }
 
     /// The facts of both.
@@ -293,6 +301,13 @@ impl Query {
         self
     }
 
+    /// Asks whether the entry leads to a directory of huge pages. The helper is one for all levels above the pte.
+    fn ask_hugepd(mut self) -> Query {
+        let fact = FactKind::Bit(Facts::HUGEPD);
+        self.facts.push(FactSource { fact, helper: Helper::is_hugepd, arg: 0 });
+        self
+    }
+
     fn target(mut self, when: Facts, op: Op) -> Query {
         if let Some(helper) = Helper::find(self.level, op) {
             self.targets.push((when, helper));
@@ -333,7 +348,7 @@ impl Query {
         }
         // At the pgd a frame has the name of its page alone.
         let frame = if query.scan.frame.is_some() || seeded(Fault::WalkLeafWithoutReader) { Op::Pfn } else { Op::Page };
-        query.target(Facts::MAPS, frame).target(Facts::PRESENT, Op::PagePaddr)
+        query.ask_hugepd().target(Facts::MAPS, frame).target(Facts::PRESENT, Op::PagePaddr)
     }
 
     /// Every fact that the query could come to.
@@ -389,6 +404,7 @@ impl Query {
         let asked = kinds.into_iter().filter(|(fact, _)| huge.has(*fact));
         let query = asked.clone().fold(query, |query, (fact, op)| query.ask(fact, op, 0));
         let query = ask_if(query, policy.special_leaves, Facts::SPECIAL, Op::Special);
+        let query = if policy.hugepd { query.ask_hugepd() } else { query };
         // A device page is found by pmd_pfn, the others by pmd_page; at the pgd no device is asked for.
         let device = if huge.has(Facts::DEVMAP) { Facts::DEVMAP } else { Facts::DEVMAP.or(huge) };
         let device_leaves = policy.devmap && level != Level::Pgd && huge != Facts(0);
@@ -428,9 +444,12 @@ impl Query {
         !(self.skip_none.is_some() && facts.has(Facts::NONE)) && self.scan.keep.holds(facts)
     }
 
-    /// Whether packed words say all that is wanted of a leaf, its frame included.
-    pub fn shows(&self, wanted: Facts) -> bool {
-        self.scan.frame.is_some() && self.scan.shown.has(wanted)
+    /// Whether packed words say all that is wanted of a leaf, its frame included. What no helper that `has` says is there
+    /// tells of is never so.
+    pub fn shows(&self, wanted: Facts, has: impl Fn(Helper) -> bool) -> bool {
+        let sources = self.facts.iter().filter(|source| has(source.helper));
+        let told = sources.fold(Facts(0), |all, source| all.or(source.fact.possible()));
+        self.scan.frame.is_some() && self.scan.shown.has(wanted.and(told))
     }
 
     /// What a scan says of a run of entries, by asking call by call: the meaning of a scan, and the way of the engines
@@ -550,6 +569,8 @@ mod tests {
             let layout = Layout::new(52, page_shift, Slot { level: Level::Pmd, shift: 30, entries });
             assert_eq!(layout.room(), Facts::SHOWABLE);
         }
+        let ppc64 = Layout::new(53, 12, Slot { level: Level::Pte, shift: 12, entries: 512 });
+        assert_eq!(ppc64.room(), Facts::SHOWABLE.with(Facts::CONT, false), "but for the hint that it has not");
         let large = Layout::new(52, 12, Slot { level: Level::Pgd, shift: 39, entries: 8192 });
         assert!(large.room().has(Facts::PRESENT.or(Facts::MAPS)), "a walk cannot do without these");
         assert_ne!(large.room(), Facts::SHOWABLE);

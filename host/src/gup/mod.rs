@@ -3,9 +3,9 @@
 //! In: the tables of a user address space, an engine built with [`Queries::gup`](crate::engine::Queries::gup), a
 //! [`Zone`] of device ranges and page references, and a request. Out: the pages pinned, and where and why it stopped;
 //! the kernel's fast walk never says why. Same order of tests, same stop, same partial count, same undo as mm/gup.c:
-//! `gup_pgd_range` … `gup_pte_range`, `gup_huge_*`, `__gup_device_huge`, `undo_dev_pagemap`.
+//! `gup_pgd_range` … `gup_pte_range`, `gup_huge_*`, `gup_huge_pd`, `__gup_device_huge`, `undo_dev_pagemap`.
 //!
-//! Not handled: the slow path (it needs the VMAs), hugepd, and what docs/gup.md lists.
+//! Not handled: the slow path (it needs the VMAs), and what docs/gup.md lists.
 
 mod entry;
 mod flags;
@@ -138,6 +138,8 @@ pub enum StopReason {
     Secretmem,
     /// A shared anonymous page, of which a pin would keep the wrong copy.
     Unshare,
+    /// A directory of huge pages of a size that no MMU has, at which the kernel stops with BUG().
+    HugepdSize,
 }
 
 impl StopReason {
@@ -161,6 +163,7 @@ impl StopReason {
             StopReason::NotPinnable => "not_pinnable",
             StopReason::Secretmem => "secretmem",
             StopReason::Unshare => "unshare",
+            StopReason::HugepdSize => "hugepd_size",
         }
     }
 
@@ -184,6 +187,7 @@ impl StopReason {
             StopReason::NotPinnable => "the page may have to move or to be written back: it cannot be pinned for long",
             StopReason::Secretmem => "the page is secret memory",
             StopReason::Unshare => "a shared anonymous page must be unshared before it is pinned",
+            StopReason::HugepdSize => "a directory of huge pages of a size that no MMU has: the kernel would stop here",
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Taken {
     Refused(StopReason),
     /// As a leaf.
     Leaf,
+    /// As a directory of huge pages.
+    Directory,
     /// As a table, whatever it is.
     Table,
 }
@@ -44,7 +46,7 @@ pub struct Policy {
     pub flags: Numbering,
     /// `FAST_ONLY` is no flag but the function `__get_user_pages_fast`, which knows writing and nothing else.
     pub fast_only_is_a_function: bool,
-    /// `FAST_ONLY` returns 0 pages where there would be an error: `__get_user_pages_fast` of v5.3, and (from memory)
+    /// `FAST_ONLY` returns 0 pages where there would be an error: `__get_user_pages_fast` of v5.3, and (inferred)
     /// `get_user_pages_fast_only` until it came to pass on what the common function returns, as v6.6 does.
     pub fast_only_hides_errors: bool,
     /// A range that wraps gives `-EOVERFLOW`, and no longer 0 pages.
@@ -63,6 +65,11 @@ pub struct Policy {
     pub p4d: LevelRule,
     /// What is done with a pgd.
     pub pgd: LevelRule,
+    /// Directories of huge pages (hugepd) are walked.
+    pub hugepd: bool,
+    /// `gup_huge_pd` takes the flags for its parameter `write`: any flag demands that a huge pte of a directory be
+    /// writable ("mm/gup: fix a misnamed 'write' argument, and a related bug", October 2019).
+    pub hugepd_flags_demand_write: bool,
     /// `pmd_special` and `pud_special` stop the walk.
     pub special_leaves: bool,
     /// Device memory is found by the devmap bit and needs a live pgmap.
@@ -73,15 +80,22 @@ pub struct Policy {
     pub rechecks_pmd: bool,
     /// A page of a device leaf that has no reference stops the walk, and gives the leaf back.
     pub device_grab_may_fail: bool,
-    /// log2 of the frames from which on a compound page counts its pins apart from its references.
+    /// log2 of the frames from which on a compound page counts its pins apart from its references: 2 by
+    /// `hpage_pincount_available` (include/linux/mm.h, v5.7 to v5.17), 1 by `folio_test_large` ("mm/gup: convert
+    /// try_grab_page() to use a folio", February 2022, so v5.18).
     pub pincount_order: u32,
     /// Secret memory stops the walk.
     pub secretmem: bool,
     /// A pin for reading of an anonymous page that is shared stops the walk.
     pub unshares: bool,
-    /// Folios: the zero page is not pinned, and pages that may have to move or to be written back are not pinned for long.
+    /// With PIN and LONGTERM a page that may have to move stops the walk: `is_pinnable_page` in `try_grab_compound_head`
+    /// ("mm/gup: do not migrate zero page" and its kin, v5.14), `is_longterm_pinnable_page` since v6.0. Before, since v5.7,
+    /// that is asked of CMA alone.
+    pub pins_stay: bool,
+    /// Folios: the zero page is not pinned, and with PIN, LONGTERM and WRITE one that may have to be written back stops the
+    /// walk (`folio_fast_pin_allowed`).
     pub pins_folios: bool,
-    /// PCI peer memory stops the walk unless it is welcome.
+    /// PCI peer memory stops the walk unless it is welcome (`try_grab_folio`, since the flag is there: v6.2, inferred).
     pub refuses_p2pdma: bool,
 }
 
@@ -96,12 +110,13 @@ const V5_10_FLAGS: Numbering = Numbering(&[
     (FollFlags::FAST_ONLY, 0x8_0000),
 ]);
 
-/// `FOLL_NOFAULT` is 0x40 where `FOLL_MLOCK` was before (include/linux/mm.h, v5.16; from memory).
+/// `FOLL_NOFAULT` is 0x80, which was free ("gup: Introduce FOLL_NOFAULT flag to disable page faults", October 2021, so
+/// v5.16; the tree of v5.15.97 has it).
 const V5_15_FLAGS: Numbering = Numbering(&[
     (FollFlags::WRITE, 0x1),
     (FollFlags::GET, 0x4),
     (FollFlags::FORCE, 0x10),
-    (FollFlags::NOFAULT, 0x40),
+    (FollFlags::NOFAULT, 0x80),
     (FollFlags::LONGTERM, 0x1_0000),
     (FollFlags::PIN, 0x4_0000),
     (FollFlags::FAST_ONLY, 0x8_0000),
@@ -141,6 +156,8 @@ impl Policy {
         pud: rule(false, Facts::HUGE),
         p4d: rule(false, Facts(0)),
         pgd: rule(false, Facts::HUGE),
+        hugepd: true,
+        hugepd_flags_demand_write: true,
         special_leaves: false,
         devmap: true,
         force_passes_protnone: false,
@@ -149,8 +166,18 @@ impl Policy {
         pincount_order: 2,
         secretmem: false,
         unshares: false,
+        pins_stay: false,
         pins_folios: false,
         refuses_p2pdma: false,
+    };
+
+    /// v5.3 with the one repair.
+    const V5_4: Policy = Policy {
+        since: KVersion::new(5, 4, 0),
+        name: "5.4",
+        read: "v5.4.18, for hugepd alone",
+        hugepd_flags_demand_write: false,
+        ..Policy::V5_3
     };
 
     const V5_10: Policy = Policy {
@@ -162,7 +189,7 @@ impl Policy {
         ppc_leaves_sum_unchecked: false,
         pud: rule(true, Facts::HUGE),
         device_grab_may_fail: true,
-        ..Policy::V5_3
+        ..Policy::V5_4
     };
 
     const V5_15: Policy = Policy {
@@ -172,10 +199,11 @@ impl Policy {
         flags: V5_15_FLAGS,
         rechecks_pmd: true,
         secretmem: true,
+        pins_stay: true,
         ..Policy::V5_10
     };
 
-    /// The test of the pud as read in this one tree; v6.1-rc7 has it not, v6.2 has it (from memory).
+    /// The test of the pud as read in this one tree; v6.1-rc7 has it not, v6.2 has it (inferred).
     const V5_15_97: Policy = Policy {
         since: KVersion::new(5, 15, 97),
         name: "5.15.97",
@@ -188,6 +216,7 @@ impl Policy {
         since: KVersion::new(6, 1, 0),
         name: "6.1",
         read: "v6.1-rc7",
+        pincount_order: 1,
         force_passes_protnone: true,
         unshares: true,
         ..Policy::V5_15
@@ -203,8 +232,8 @@ impl Policy {
         checks_task_size: true,
         pud: rule(true, Facts::HUGE.or(Facts::DEVMAP)),
         force_passes_protnone: false,
-        pincount_order: 1,
         pins_folios: true,
+        refuses_p2pdma: true,
         ..Policy::V6_1
     };
 
@@ -216,8 +245,8 @@ impl Policy {
         pud: rule(true, Facts::LEAF),
         p4d: rule(true, Facts(0)),
         pgd: rule(false, Facts::LEAF),
+        hugepd: false,
         special_leaves: true,
-        refuses_p2pdma: true,
         ..Policy::V6_6
     };
 
@@ -233,8 +262,9 @@ impl Policy {
     };
 
     /// Every row, oldest first.
-    pub const ALL: [&'static Policy; 8] = [
+    pub const ALL: [&'static Policy; 9] = [
         &Policy::V5_3,
+        &Policy::V5_4,
         &Policy::V5_10,
         &Policy::V5_15,
         &Policy::V5_15_97,
@@ -270,7 +300,7 @@ impl Policy {
             return Taken::Refused(refusal(facts));
         }
         if !facts.any(rule.huge) {
-            return Taken::Table;
+            return if self.hugepd && facts.has(Facts::HUGEPD) { Taken::Directory } else { Taken::Table };
         }
         if level == Level::Pmd && self.stops_at_protnone(flags) && facts.has(Facts::PROTNONE) {
             return Taken::Refused(StopReason::Protnone);
@@ -296,6 +326,17 @@ impl Policy {
         } else {
             facts.has(Facts::SPECIAL).then_some(StopReason::Special)
         }
+    }
+
+    /// Whether a huge pte of a directory must be writable.
+    pub fn hugepte_written(&self, flags: FollFlags) -> bool {
+        flags.has(FollFlags::WRITE) || (self.hugepd_flags_demand_write && flags != FollFlags::NONE)
+    }
+
+    /// Why a huge pte of a directory is refused, whose `PERMITTED` was asked for the access of
+    /// [`Policy::hugepte_written`]. Neither device memory nor special nor PROT_NONE is asked for.
+    pub fn refuses_hugepte(&self, facts: Facts) -> Option<StopReason> {
+        (!facts.has(Facts::PERMITTED)).then(|| refusal(facts))
     }
 
     /// Whether PROT_NONE stops the walk.
@@ -325,7 +366,8 @@ mod tests {
         assert_eq!(name(5, 1, 21), None);
         for (version, policy) in [
             ((5, 2, 0), "5.3"),
-            ((5, 4, 18), "5.3"),
+            ((5, 3, 18), "5.3"),
+            ((5, 4, 18), "5.4"),
             ((5, 10, 0), "5.10"),
             ((5, 15, 96), "5.15"),
             ((5, 15, 97), "5.15.97"),
@@ -347,8 +389,8 @@ mod tests {
         for (policy, longterm, pin, nofault) in [
             (&Policy::V5_3, Ok(0x1_0001), Err(F::PIN), Err(F::NOFAULT)),
             (&Policy::V5_10, Ok(0x1_0001), Ok(0x4_0000), Err(F::NOFAULT)),
-            (&Policy::V5_15, Ok(0x1_0001), Ok(0x4_0000), Ok(0x40)),
-            (&Policy::V6_1, Ok(0x1_0001), Ok(0x4_0000), Ok(0x40)),
+            (&Policy::V5_15, Ok(0x1_0001), Ok(0x4_0000), Ok(0x80)),
+            (&Policy::V6_1, Ok(0x1_0001), Ok(0x4_0000), Ok(0x80)),
             (&Policy::V6_6, Ok(0x101), Ok(0x8_0000), Ok(0x20)),
             (&Policy::V6_17, Ok(0x101), Ok(0x8_0000), Ok(0x20)),
         ] {
@@ -367,24 +409,30 @@ mod tests {
         let refused = |reason| Taken::Refused(reason);
         let present = Facts::PRESENT.or(Facts::PERMITTED);
         let names = Policy::ALL.map(|policy| policy.name);
-        let rows: [(Level, Facts, [Taken; 8]); 6] = [
+        let rows: [(Level, Facts, [Taken; 9]); 7] = [
             // A word that is neither empty nor present nor huge: walked as a table before v5.10.
             (Level::Pud, Facts::PERMITTED, {
                 let absent = refused(StopReason::NotPresent);
-                [Table, absent, absent, absent, absent, absent, absent, absent]
+                [Table, Table, absent, absent, absent, absent, absent, absent, absent]
             }),
-            (Level::Pud, present.or(Facts::DEVMAP), [Table, Table, Table, Leaf, Table, Leaf, Table, Table]),
+            (Level::Pud, present.or(Facts::DEVMAP), [Table, Table, Table, Table, Leaf, Table, Leaf, Table, Table]),
             (Level::P4d, Facts::PERMITTED, {
                 let absent = refused(StopReason::NotPresent);
-                [Table, Table, Table, Table, Table, Table, absent, absent]
+                [Table, Table, Table, Table, Table, Table, Table, absent, absent]
             }),
             // A table word with the devmap bit.
-            (Level::Pmd, present.or(Facts::DEVMAP), [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table, Table]),
+            (Level::Pmd, present.or(Facts::DEVMAP), [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table, Table]),
             (Level::Pmd, present.or(Facts::HUGE).or(Facts::LEAF).or(Facts::SPECIAL), {
                 let special = refused(StopReason::Special);
-                [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, special, special]
+                [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, special, special]
             }),
-            (Level::Pgd, present.or(Facts::HUGE).or(Facts::LEAF), [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table]),
+            (Level::Pgd, present.or(Facts::HUGE).or(Facts::LEAF), {
+                [Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Leaf, Table]
+            }),
+            (Level::Pud, present.or(Facts::HUGEPD), {
+                let dir = Taken::Directory;
+                [dir, dir, dir, dir, dir, dir, dir, Table, Table]
+            }),
         ];
         for (level, facts, expected) in rows {
             let taken = Policy::ALL.map(|policy| policy.takes(level, facts, FollFlags::NONE));

@@ -1,12 +1,12 @@
 //! The fast walk itself: what GUP does at each entry, level by level (mm/gup.c), as its policy says.
 
-use ptwalk_abi::{Level, MmuPerms, Pfn, PhysAddr, VaRange, VirtAddr};
+use ptwalk_abi::{Geometry, Helper, Level, MmuPerms, Pfn, PhysAddr, VaRange, VirtAddr};
 use ptwalk_verifier::fault::{Fault, seeded};
 
 use super::policy::Taken;
 use super::{FollFlags, Gup, Hold, PinnedPage, Policy, Stop, StopReason};
 use crate::engine::{Engine, EngineError, Facts, Record};
-use crate::walk::{Batch, Flow, Passed, Progress, TableSet, Visitor, WalkError};
+use crate::walk::{Batch, Directory, Flow, Passed, Progress, TableSet, Visitor, WalkError};
 use crate::zone::{PageKind, PgmapId, PgmapType, Zone};
 
 /// One entry that GUP looks at.
@@ -28,6 +28,7 @@ impl Step {
 
 /// The state of one `get_user_pages_fast`.
 pub(super) struct GupWalk<'a> {
+    geometry: &'a Geometry,
     page_shift: u32,
     pte_depth: usize,
     zone: &'a mut Zone,
@@ -44,11 +45,12 @@ pub(super) struct GupWalk<'a> {
 }
 
 impl<'a> GupWalk<'a> {
-    pub(super) fn new(tables: &TableSet<'_>, zone: &'a mut Zone, gup: &Gup) -> GupWalk<'a> {
+    pub(super) fn new(tables: &TableSet<'a>, zone: &'a mut Zone, gup: &Gup) -> GupWalk<'a> {
         let Gup { policy, flags, .. } = *gup;
         let peers = policy.refuses_p2pdma && zone.pgmaps().any(|(_, pgmap)| pgmap.kind == PgmapType::PciP2pdma);
         let closely = zone.may_change() || zone.has_kinds() || peers || flags.has(FollFlags::PIN);
         GupWalk {
+            geometry: tables.geometry,
             page_shift: tables.geometry.page_shift(),
             pte_depth: tables.geometry.slots().len() - 1,
             zone,
@@ -184,6 +186,10 @@ impl<'a> GupWalk<'a> {
         Ok(match self.policy.takes(batch.table.slot.level, record.facts, self.flags) {
             Taken::Refused(reason) => self.stop_at(step, reason),
             Taken::Leaf => self.huge(step, record),
+            Taken::Directory => match Directory::of(engine, self.geometry, batch, index)? {
+                Some(directory) => Flow::Directory(directory),
+                None => self.stop_at(step, StopReason::HugepdSize),
+            },
             Taken::Table => Flow::Descend { table: PhysAddr(record.target), perms: MmuPerms::ALL, ahead: None },
         })
     }
@@ -197,6 +203,26 @@ impl<'a> GupWalk<'a> {
             }
             return self.device_huge(step, Pfn(target));
         }
+        self.compound(step, Record { facts, target })
+    }
+
+    /// `gup_hugepte`: a huge page of a directory. Its entry is rechecked, the one that leads to the directory is not.
+    fn hugepte<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        index: u32,
+    ) -> Result<Flow, WalkError> {
+        let record = hugepte_record(engine, batch, index, self.policy.hugepte_written(self.flags))?;
+        let step = &Step::new(batch, index);
+        Ok(match self.policy.refuses_hugepte(record.facts) {
+            Some(reason) => self.stop_at(step, reason),
+            None => self.compound(step, record),
+        })
+    }
+
+    /// The part of a huge page that the request covers, held by the head of the page that the entry names.
+    fn compound(&mut self, step: &Step, Record { facts, target }: Record) -> Flow {
         let head = self.zone.compound_head(Pfn(target));
         let count = i64::try_from(step.range.bytes() >> self.page_shift).unwrap_or(i64::MAX);
         let count = if seeded(Fault::GupHugeOneReference) { 1 } else { count };
@@ -273,7 +299,7 @@ impl<'a> GupWalk<'a> {
             self.zone.add_pins(head, count);
         }
         let movable = kind == Some(PageKind::Movable) || self.device_kind(pfn) == Some(PgmapType::Coherent);
-        if self.policy.pins_folios && pin && self.flags.has(FollFlags::LONGTERM) && movable {
+        if self.policy.pins_stay && pin && self.flags.has(FollFlags::LONGTERM) && movable {
             hold.release(self.zone, head, count);
             return Err(StopReason::NotPinnable);
         }
@@ -315,6 +341,19 @@ fn record<E: Engine + ?Sized>(engine: &mut E, batch: &Batch<'_>, index: u32) -> 
     record.map_err(|error| error.on_entry(batch.table.pa, index))
 }
 
+/// What the plugin says of a huge pte, for the access that the kernel asks about.
+fn hugepte_record<E: Engine + ?Sized>(
+    engine: &mut E,
+    batch: &Batch<'_>,
+    index: u32,
+    write: bool,
+) -> Result<Record, EngineError> {
+    let Record { facts, target } = record(engine, batch, index)?;
+    let permitted = engine.call(Helper::pte_access_permitted, [batch.raw(index), u64::from(write)]);
+    let permitted = permitted.map_err(|error| error.on_entry(batch.table.pa, index))? != 0;
+    Ok(Record { facts: facts.with(Facts::PERMITTED, permitted), target })
+}
+
 impl Visitor for GupWalk<'_> {
     fn visit<E: Engine + ?Sized>(
         &mut self,
@@ -322,11 +361,13 @@ impl Visitor for GupWalk<'_> {
         batch: &Batch<'_>,
         at: &mut Progress,
     ) -> Result<Flow, WalkError> {
-        if batch.table.slot.level == Level::Pte {
+        let directory = batch.table.directory;
+        if batch.table.slot.level == Level::Pte && !directory {
             return self.ptes(engine, batch, at);
         }
         while at.index < batch.end {
-            let flow = self.upper(engine, batch, at.index)?;
+            let flow =
+                if directory { self.hugepte(engine, batch, at.index)? } else { self.upper(engine, batch, at.index)? };
             at.index += 1;
             if flow != Flow::Next {
                 return Ok(flow);

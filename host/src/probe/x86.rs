@@ -116,7 +116,9 @@ impl Probe {
     /// Symbols are where KASLR put them, and `phys_base` knows of it.
     fn x86_swapper(&mut self, image: &Image, info: &VmcoreInfo) {
         let symbol = |name| info.symbol(name).map(|va| (name, va.0));
-        let Some((name, va)) = symbol("swapper_pg_dir").or_else(|| symbol("init_top_pgt")) else { return };
+        // The array was init_level4_pgt before v4.13 (arch/x86/kernel/head_64.S).
+        let names = ["swapper_pg_dir", "init_top_pgt", "init_level4_pgt"];
+        let Some((name, va)) = names.into_iter().find_map(symbol) else { return };
         let Some(base) = info.number("phys_base") else {
             self.unknown(
                 &format!("physical address of {name} (VMCOREINFO has no phys_base)"),

@@ -6,7 +6,8 @@ use ptwalk_abi::Level;
 use serde::Serialize;
 
 use super::descent::{Passed, WalkError};
-use super::map::{Attrs, Event, Leaves, MapSink, Mapping, ProblemKind};
+use super::event::{Attrs, Event, Mapping, ProblemKind};
+use super::map::{Leaves, MapSink};
 use crate::engine::Facts;
 use crate::zone::{PgmapType, Zone};
 
@@ -20,11 +21,13 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, bytes: u64) {
+    /// Counts one more entry.
+    pub fn add(&mut self, bytes: u64) {
         self.add_all(1, bytes);
     }
 
-    fn add_all(&mut self, entries: u64, bytes: u64) {
+    /// Counts more entries, which map `bytes` together.
+    pub fn add_all(&mut self, entries: u64, bytes: u64) {
         self.entries += entries;
         self.bytes = self.bytes.saturating_add(bytes);
     }

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use ptwalk_abi::{Geometry, Half, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtAddr};
+use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtAddr};
 use ptwalk_verifier::fault::{Fault, seeded};
 use thiserror::Error;
 
@@ -25,6 +25,13 @@ pub struct Root {
     pub pa: PhysAddr,
     /// The half of the address space that it translates.
     pub half: Half,
+}
+
+impl Root {
+    /// Whether a root table of this geometry can lie there: every base register wants it aligned to its size.
+    pub fn is_aligned(self, geometry: &Geometry) -> bool {
+        self.pa.0.is_multiple_of(geometry.slots()[0].table_bytes().max(8))
+    }
 }
 
 /// The tables of one address space in an image.
@@ -72,6 +79,8 @@ pub struct Table<'a> {
     pub depth: usize,
     /// The level.
     pub slot: Slot,
+    /// The table is a directory of huge pages, whose ptes `slot` describes.
+    pub directory: bool,
     /// Physical address of the table.
     pub pa: PhysAddr,
     /// Address that entry 0 translates.
@@ -170,14 +179,53 @@ pub enum Flow {
         /// The table that will be next after it, where that is known and worth asking for while this one is scanned.
         ahead: Option<PhysAddr>,
     },
+    /// Likewise, but into a directory of huge pages. It is the kernel's alone (the MMU that has them hashes), so that the
+    /// entry above takes no permission away.
+    Directory(Directory),
     /// Nothing more.
     Stop,
 }
 
+/// A directory of huge pages: ptes of one size, larger than a page, that hang off an entry above the ptes (hugepd: ppc64
+/// with hash and 4K before v6.11). Linux finds the pte at `page + 8 * ((va & (span - 1)) >> shift)`
+/// (`hugepte_offset`, arch/powerpc/include/asm/book3s/64/hugetlb.h, v5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Where its ptes are.
+    pub table: PhysAddr,
+    /// What they span, and how many there are.
+    pub slot: Slot,
+}
+
+impl Directory {
+    /// The directory that an entry of `batch` leads to, of which the plugin says that it is one. `None` where no MMU has
+    /// its pages: a size of 0, which is the kernel's BUG(), one below a page, or more ptes than an ordinary table has.
+    ///
+    /// # Errors
+    /// When the plugin misbehaves.
+    pub fn of<E: Engine + ?Sized>(
+        engine: &mut E,
+        geometry: &Geometry,
+        batch: &Batch<'_>,
+        index: u32,
+    ) -> Result<Option<Directory>, EngineError> {
+        let raw = batch.raw(index);
+        let mut ask = |helper| engine.call(helper, [raw, 0]).map_err(|error| error.on_entry(batch.table.pa, index));
+        let (table, shift) = (PhysAddr(ask(Helper::hugepd_page)?), ask(Helper::hugepd_shift)?);
+        let Some(shift) = u32::try_from(shift).ok().filter(|shift| (geometry.page_shift()..64).contains(shift)) else {
+            return Ok(None);
+        };
+        let index_bits = batch.table.slot.shift.saturating_sub(shift);
+        let index_bits_max = geometry.slots().last().map_or(0, |slot| slot.entries.ilog2());
+        let slot = Slot { level: Level::Pte, shift, entries: 1 << index_bits.min(index_bits_max) };
+        Ok((index_bits <= index_bits_max).then_some(Directory { table, slot }))
+    }
+}
+
 /// Decides what to do at each run of entries.
 pub trait Visitor {
-    /// Visits a batch from `at` on. On [`Flow::Next`] the batch is done; on [`Flow::Descend`] `at` says where to go on
-    /// afterwards.
+    /// Visits a batch from `at` on. On [`Flow::Next`] the batch is done; on [`Flow::Descend`] and [`Flow::Directory`] `at`
+    /// says where to go on afterwards.
     ///
     /// # Errors
     /// Whatever ends the walk with an error.
@@ -211,6 +259,9 @@ pub enum WalkError {
     /// The consumer of the walk's results failed.
     #[error("cannot write the result: {0}")]
     Output(#[from] std::io::Error),
+    /// The consumer has as much as it wanted, or as it had time for.
+    #[error("stopped by the consumer")]
+    Enough,
 }
 
 /// A table to descend from, and how one comes to it.
@@ -218,6 +269,8 @@ pub enum WalkError {
 pub struct Subtree {
     /// Depth of its level.
     pub depth: usize,
+    /// Set for a directory of huge pages, whose shape no level has.
+    pub directory: Option<Slot>,
     /// Its address.
     pub table: PhysAddr,
     /// What to visit of it: never empty, and within what it translates.
@@ -233,7 +286,7 @@ impl Subtree {
     pub fn root(tables: &TableSet<'_>, range: VaRange) -> Option<Subtree> {
         let range = tables.whole()?.intersect(range)?;
         let table = tables.root.pa;
-        Some(Subtree { depth: 0, table, range, perms_above: MmuPerms::ALL, trail: Vec::new() })
+        Some(Subtree { depth: 0, directory: None, table, range, perms_above: MmuPerms::ALL, trail: Vec::new() })
     }
 }
 
@@ -252,10 +305,11 @@ pub fn descend<E: Engine + ?Sized, V: Visitor>(
     start: Subtree,
     visitor: &mut V,
 ) -> Result<(), WalkError> {
-    let Subtree { depth, table, range, perms_above, trail } = start;
+    let Subtree { depth, directory, table, range, perms_above, trail } = start;
     let Some(slot) = tables.geometry.slots().get(depth) else { return Ok(()) };
+    let shape = directory.map_or(Shape::table(*slot, depth), |slot| Shape { slot, depth, directory: true });
     let mut words = (0..tables.geometry.slots().len()).map(|_| Words::new()).collect::<Vec<_>>();
-    let top = Frame::open(*slot, depth, table, range, perms_above);
+    let top = Frame::open(shape, table, range, perms_above);
     Descent { engine, tables, visitor, trail }.table(top, &mut words[depth..])?;
     Ok(())
 }
@@ -273,7 +327,7 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
     /// of those below. `false` where the visitor stopped.
     fn table(&mut self, mut frame: Frame<'i>, words: &mut [Words]) -> Result<bool, WalkError> {
         let Some((room, rooms_below)) = words.split_first_mut() else { return Ok(true) };
-        let depth = frame.depth;
+        let depth = frame.shape.depth;
         self.visitor.enter(depth);
         while frame.next <= frame.last {
             if frame.next >= frame.loaded.end && !frame.load(self.engine, self.tables, room)? {
@@ -284,34 +338,65 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
                 continue;
             }
             let batch = frame.batch(self.engine, room, &self.trail);
-            match self.visitor.visit(self.engine, &batch, &mut frame.progress)? {
+            let (shape, table, perms, ahead) = match self.visitor.visit(self.engine, &batch, &mut frame.progress)? {
                 Flow::Stop => return Ok(false),
-                Flow::Next => frame.next = frame.loaded.end,
-                Flow::Descend { table, perms, ahead } => {
-                    frame.next = frame.progress.index;
-                    let Some(slot) = self.tables.geometry.slots().get(depth + 1) else { continue };
-                    let through = frame.next.saturating_sub(1);
-                    let (range, at) = (batch.table.clip(through, through), batch.passed(through));
-                    let above = if seeded(Fault::WalkPermsUnfolded) { MmuPerms::ALL } else { frame.perms };
-                    let mut below = Frame::open(*slot, depth + 1, table, range, above & perms);
-                    below.ahead = ahead.map_or(&[], |pa| self.tables.image.run(pa, slot.table_bytes()));
-                    self.trail.push(at);
-                    if !self.table(below, rooms_below)? {
-                        return Ok(false);
-                    }
-                    self.trail.pop();
+                Flow::Next => {
+                    frame.next = frame.loaded.end;
+                    continue;
                 }
+                Flow::Descend { table, perms, ahead } => {
+                    let above = if seeded(Fault::WalkPermsUnfolded) { MmuPerms::ALL } else { frame.perms };
+                    (self.shape(depth + 1, None), table, above & perms, ahead)
+                }
+                Flow::Directory(Directory { table, slot }) => {
+                    (self.shape(depth + 1, Some(slot)), table, frame.perms, None)
+                }
+            };
+            frame.next = frame.progress.index;
+            let Some(shape) = shape else { continue };
+            let through = frame.next.saturating_sub(1);
+            let (range, at) = (batch.table.clip(through, through), batch.passed(through));
+            let mut below = Frame::open(shape, table, range, perms);
+            below.ahead = ahead.map_or(&[], |pa| self.tables.image.run(pa, shape.slot.table_bytes()));
+            self.trail.push(at);
+            if !self.table(below, &mut rooms_below[shape.depth - depth - 1..])? {
+                return Ok(false);
             }
+            self.trail.pop();
         }
         self.visitor.leave(depth);
         Ok(true)
+    }
+
+    /// What a table of this depth is, or a directory that hangs off the level above; `None` below the ptes.
+    fn shape(&self, depth: usize, directory: Option<Slot>) -> Option<Shape> {
+        let slots = self.tables.geometry.slots();
+        let slot = slots.get(depth)?;
+        Some(match directory {
+            Some(slot) => Shape { slot, depth: slots.len() - 1, directory: true },
+            None => Shape::table(*slot, depth),
+        })
+    }
+}
+
+/// What a table is.
+#[derive(Clone, Copy)]
+struct Shape {
+    slot: Slot,
+    /// Depth of the level whose query its entries answer.
+    depth: usize,
+    directory: bool,
+}
+
+impl Shape {
+    const fn table(slot: Slot, depth: usize) -> Shape {
+        Shape { slot, depth, directory: false }
     }
 }
 
 /// The table being visited at one depth.
 struct Frame<'i> {
-    slot: Slot,
-    depth: usize,
+    shape: Shape,
     table: PhysAddr,
     /// Address that entry 0 translates.
     base: u64,
@@ -330,12 +415,12 @@ struct Frame<'i> {
 }
 
 impl<'i> Frame<'i> {
-    fn open(slot: Slot, depth: usize, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame<'i> {
+    fn open(shape: Shape, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame<'i> {
+        let slot = shape.slot;
         let offset_mask = (u64::from(slot.entries) - 1) << slot.shift | (slot.span_bytes() - 1);
         let (next, last) = (slot.index(range.first), slot.index(range.last));
         Frame {
-            slot,
-            depth,
+            shape,
             table,
             base: range.first.0 & !offset_mask,
             range,
@@ -351,8 +436,9 @@ impl<'i> Frame<'i> {
     }
 
     fn table<'a>(&self, trail: &'a [Passed]) -> Table<'a> {
-        let (depth, slot, pa, base, range) = (self.depth, self.slot, self.table, self.base, self.range);
-        Table { depth, slot, pa, base, range, perms_above: self.perms, trail }
+        let Shape { slot, depth, directory } = self.shape;
+        let (pa, base, range) = (self.table, self.base, self.range);
+        Table { depth, slot, directory, pa, base, range, perms_above: self.perms, trail }
     }
 
     fn batch<'a, E: Engine + ?Sized>(&self, engine: &E, words: &'a [u64], trail: &'a [Passed]) -> Batch<'a>
@@ -367,7 +453,7 @@ impl<'i> Frame<'i> {
             bytes: self.bytes,
             big_endian: queries.big_endian,
             words,
-            layout: queries.levels[self.depth].scan.layout,
+            layout: queries.levels[self.shape.depth].scan.layout,
         }
     }
 
@@ -392,7 +478,7 @@ impl<'i> Frame<'i> {
             return Ok(false);
         }
         let run = Run { bytes: self.bytes, first, ahead: std::mem::take(&mut self.ahead) };
-        if let Err(failed) = engine.scan(self.depth, run, words) {
+        if let Err(failed) = engine.scan(self.shape.depth, run, words) {
             let index = failed.index.clamp(first, first + count);
             let error = failed.cause.on_entry(self.table, index);
             if index == first {

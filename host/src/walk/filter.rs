@@ -57,7 +57,7 @@ pub enum Attr {
     Cont,
 }
 
-/// An access, as seen from the half's own mode; see [`Effective`](super::map::Effective).
+/// An access, as seen from the half's own mode; see [`Effective`](super::event::Effective).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the JSON interface")]
 pub enum Access {

@@ -6,196 +6,22 @@
 //! on a table descriptor with that bit the hardware goes on to the next table (GUP does not: see [`gup`](crate::gup)).
 //! For the same reason a table that `pXd_bad` calls bad is a problem only where the MMU would not use it: x86_64's espfix
 //! tables are read-only and not to be executed, which `pud_bad` does not know (arch/x86/kernel/espfix_64.c, v6.1).
+//! A directory of huge pages (`is_hugepd`) is neither leaf nor table: its ptes are leaves of the size that it says.
 //!
 //! Guaranteed: cycles are not followed, and no image can make a walk read more than [`VISITS_PER_FRAME`] times the
 //! tables that it could hold.
 
-use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, VaRange};
+use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, Slot, VaRange};
 use ptwalk_verifier::fault::{Fault, seeded};
-use serde::Serialize;
 
-use super::descent::{Batch, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
+use super::descent::{Batch, Directory, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
+use super::event::{Attrs, Effective, Event, Mapping, Problem, ProblemKind};
 use crate::engine::query::Layout;
 use crate::engine::{Condition, Engine, Facts};
 
 /// Times that every table an image could hold may be visited in one walk. Tables are shared in earnest (the KASAN
 /// shadow, hugetlb's shared pmd tables), but a few hundred crafted ones could expand to 2^36 visits.
 pub const VISITS_PER_FRAME: u64 = 16;
-
-/// Attributes of an entry, as the plugin's helpers tell them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Attrs {
-    /// `pXd_write`.
-    pub write: bool,
-    /// User mode may do something with it, by the entry alone.
-    pub user: bool,
-    /// The half's own mode may execute it, by the entry alone.
-    pub exec: bool,
-    /// `pXd_young`.
-    pub young: bool,
-    /// `pXd_dirty`.
-    pub dirty: bool,
-    /// `pXd_special`.
-    pub special: bool,
-    /// `pXd_devmap`.
-    pub devmap: bool,
-    /// `pXd_protnone`.
-    pub protnone: bool,
-    /// `pXd_cont`.
-    pub cont: bool,
-}
-
-impl Attrs {
-    /// The attributes with their names, in the order of the JSON interface.
-    pub fn named(self) -> [(&'static str, bool); 9] {
-        let Attrs { write, user, exec, young, dirty, special, devmap, protnone, cont } = self;
-        let set = [write, user, exec, young, dirty, special, devmap, protnone, cont];
-        std::array::from_fn(|i| (Attrs::NAMES[i], set[i]))
-    }
-
-    fn new(facts: Facts, upper_half: bool) -> Attrs {
-        let [write, user, exec, young, dirty, special, devmap, protnone, cont] =
-            Attrs::FACTS.map(|of_half| facts.any(of_half[usize::from(upper_half)]));
-        Attrs { write, user, exec, young, dirty, special, devmap, protnone, cont }
-    }
-
-    /// The facts of which any gives each attribute, in the order of [`Attrs::named`]: in the lower half, in the upper.
-    const FACTS: [[Facts; 2]; 9] = [
-        [Facts::WRITE; 2],
-        [Facts::of_perms(MmuPerms::USER_READ | MmuPerms::USER_WRITE | MmuPerms::USER_EXEC); 2],
-        [Facts::of_perms(MmuPerms::USER_EXEC), Facts::of_perms(MmuPerms::KERNEL_EXEC)],
-        [Facts::YOUNG; 2],
-        [Facts::DIRTY; 2],
-        [Facts::SPECIAL; 2],
-        [Facts::DEVMAP; 2],
-        [Facts::PROTNONE; 2],
-        [Facts::CONT; 2],
-    ];
-
-    /// The names of the attributes, in the order of the JSON interface.
-    pub const NAMES: [&str; 9] = ["write", "user", "exec", "young", "dirty", "special", "devmap", "protnone", "cont"];
-}
-
-/// What the MMU permits through all levels, as seen from the half's own mode: user mode in the lower half, the kernel in
-/// the upper one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Effective {
-    /// Loads.
-    pub read: bool,
-    /// Stores.
-    pub write: bool,
-    /// Instruction fetches.
-    pub exec: bool,
-    /// User mode may do something.
-    pub user: bool,
-}
-
-impl Effective {
-    fn new(perms: MmuPerms, upper_half: bool) -> Effective {
-        let (read, write, exec) = if upper_half {
-            (MmuPerms::KERNEL_READ, MmuPerms::KERNEL_WRITE, MmuPerms::KERNEL_EXEC)
-        } else {
-            (MmuPerms::USER_READ, MmuPerms::USER_WRITE, MmuPerms::USER_EXEC)
-        };
-        Effective { read: perms.has(read), write: perms.has(write), exec: perms.has(exec), user: perms.user() }
-    }
-}
-
-/// A leaf: an entry that maps memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mapping {
-    /// The part of the range asked for that the leaf maps.
-    pub range: VaRange,
-    /// Frame of the first byte of `range`.
-    pub pa: PhysAddr,
-    /// The leaf's level.
-    pub level: Level,
-    /// Bytes that the whole leaf maps.
-    pub leaf_bytes: u64,
-    /// Where the entry is and what it holds.
-    pub at: Passed,
-    /// Its attributes.
-    pub attrs: Attrs,
-    /// What the MMU permits, or `None` where the plugin has no `pXd_mmu_perms`.
-    pub effective: Option<Effective>,
-}
-
-impl Mapping {
-    /// Frame number of the first byte of the range.
-    pub fn pfn(&self, page_shift: u32) -> Pfn {
-        self.pa.pfn(page_shift)
-    }
-}
-
-/// Something that keeps the walk from going on below an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What it is.
-    pub kind: ProblemKind,
-    /// The addresses that stay untranslated because of it.
-    pub range: VaRange,
-    /// The entry: the one that is bad or leads to the table, or the first missing one (whose `raw` is 0).
-    pub at: Passed,
-}
-
-/// What keeps a walk from going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// `pXd_bad`: present, but neither a leaf nor a table; and the MMU would not use it.
-    Bad,
-    /// The entry is in a part of its table that the image does not hold.
-    OutsideImage,
-    /// The entry leads to a table that is already on its own trail.
-    Cycle,
-    /// Shared tables expand beyond [`VISITS_PER_FRAME`] visits of every table that the image could hold.
-    Budget,
-}
-
-impl ProblemKind {
-    /// The reason as the JSON interface names it.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            ProblemKind::Bad => "bad",
-            ProblemKind::OutsideImage => "outside_image",
-            ProblemKind::Cycle => "cycle",
-            ProblemKind::Budget => "shared_tables",
-        }
-    }
-}
-
-/// What a walk met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A leaf.
-    Mapping(Mapping),
-    /// An entry that is neither empty nor present: swapped out, migrating, poisoned.
-    NotPresent {
-        /// The addresses it stands for.
-        range: VaRange,
-        /// The entry.
-        at: Passed,
-    },
-    /// Empty entries that follow one another in a table.
-    Hole {
-        /// The addresses they stand for.
-        range: VaRange,
-        /// The first of them.
-        at: Passed,
-        /// How many.
-        entries: u32,
-    },
-    /// A table is entered through this entry.
-    Table {
-        /// The entry.
-        at: Passed,
-        /// The table.
-        table: PhysAddr,
-        /// The table's level, by the name under which it is shown.
-        below: Level,
-    },
-    /// The walk cannot go on below an entry; it goes on beside it.
-    Problem(Problem),
-}
 
 /// What every leaf of a walk has in common.
 #[derive(Clone, Copy, Debug)]
@@ -269,10 +95,14 @@ impl<'a> Leaves<'a> {
     /// Each leaf, in full.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> + use<'a> {
         let leaves = *self;
-        self.words.iter().map(move |word| {
-            let layout = leaves.batch.layout;
-            leaves.context.mapping(leaves.batch, layout.index(*word), layout.facts(*word), layout.frame(*word))
-        })
+        self.words.iter().map(move |word| leaves.mapping(*word))
+    }
+
+    /// The leaf of one of their words, in full.
+    #[inline]
+    pub fn mapping(&self, word: u64) -> Mapping {
+        let layout = self.batch.layout;
+        self.context.mapping(self.batch, layout.index(word), layout.facts(word), layout.frame(word))
     }
 }
 
@@ -283,7 +113,7 @@ impl Context {
         let range = table.clip(index, index);
         let offset = range.first.0 - table.span_start(index).0;
         let offset = if seeded(Fault::WalkOffsetLost) { 0 } else { offset };
-        let effective = Effective::new(table.perms_above & facts.perms(), self.upper_half);
+        let perms = table.perms_above & facts.perms();
         let at = batch.passed(index);
         Mapping {
             range,
@@ -292,7 +122,8 @@ impl Context {
             leaf_bytes: table.slot.span_bytes(),
             at,
             attrs: Attrs::new(facts, self.upper_half),
-            effective: self.perms_known.then_some(effective),
+            effective: self.perms_known.then(|| Effective::new(perms, self.upper_half)),
+            perms,
         }
     }
 }
@@ -413,11 +244,20 @@ pub(super) struct MapVisitor<'a, 'i, S: ?Sized> {
     ahead: Option<(PhysAddr, Next)>,
 }
 
-/// What an entry that maps nothing leads to.
+/// What an entry that maps nothing leads to, as the query says it.
 #[derive(Clone, Copy)]
 struct Next {
     facts: Facts,
     table: PhysAddr,
+}
+
+/// A table below an entry.
+struct Below {
+    table: PhysAddr,
+    /// Set for a directory of huge pages.
+    slot: Option<Slot>,
+    /// What the entry leaves permitted.
+    perms: MmuPerms,
 }
 
 impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
@@ -445,7 +285,11 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             pruned: vec![None; filters.len()],
             filters,
             absent: queries.absent,
-            detailed: queries.levels.iter().map(|query| query.shows(queries.shown)).collect(),
+            detailed: queries
+                .levels
+                .iter()
+                .map(|query| query.shows(queries.shown, |helper| engine.has(helper)))
+                .collect(),
             fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
             split: None,
             budget,
@@ -554,41 +398,60 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         index: u32,
     ) -> Result<Option<Flow>, WalkError> {
         let Next { facts, table } = self.next(engine, batch, at, index)?;
-        let (trail, depth) = (batch.table.trail, batch.table.depth);
-        let (passed, range) = (batch.passed(index), batch.table.clip(index, index));
-        let problem = |kind| Event::Problem(Problem { kind, range, at: passed });
+        let depth = batch.table.depth;
         let used = self.context.perms_known && facts.perms().bits() != 0;
-        if facts.has(Facts::BAD) && !used && !seeded(Fault::WalkBadFollowed) {
+        let below = if facts.has(Facts::HUGEPD) {
+            let directory = Directory::of(engine, self.tables.geometry, batch, index)?;
+            directory.map(|Directory { table, slot }| Below { table, slot: Some(slot), perms: MmuPerms::ALL })
+        } else if facts.has(Facts::BAD) && !used && !seeded(Fault::WalkBadFollowed) {
+            None
+        } else {
+            let perms = if self.context.perms_known { facts.perms() } else { MmuPerms::ALL };
+            Some(Below { table, slot: None, perms })
+        };
+        let (passed, trail) = (batch.passed(index), batch.table.trail);
+        let problem = |kind| Event::Problem(Problem { kind, range: batch.table.clip(index, index), at: passed });
+        let Some(below) = below else {
             self.sink.event(&problem(ProblemKind::Bad), trail)?;
             return Ok(None);
-        }
-        let is_above = trail.iter().any(|passed| passed.table == table) && !seeded(Fault::WalkCycleUnseen);
-        if passed.table == table || is_above {
+        };
+        let is_above = trail.iter().any(|passed| passed.table == below.table) && !seeded(Fault::WalkCycleUnseen);
+        if passed.table == below.table || is_above {
             self.sink.event(&problem(ProblemKind::Cycle), trail)?;
             return Ok(None);
         }
-        let perms = if self.context.perms_known { facts.perms() } else { MmuPerms::ALL };
-        if self.prunes(depth, batch.table.perms_above & perms) {
+        if self.prunes(depth, batch.table.perms_above & below.perms) {
             return Ok(None);
         }
         if self.budget == 0 {
             self.sink.event(&problem(ProblemKind::Budget), trail)?;
             return Ok(None);
         }
-        let slot = self.tables.geometry.slots().get(depth + 1);
-        let (below, table_bytes) = slot.map_or((Level::Pte, 0), |slot| (slot.level, slot.table_bytes()));
-        if self.split == Some(depth + 1) {
-            let trail = trail.iter().copied().chain([passed]).collect();
-            let perms_above = batch.table.perms_above & perms;
+        self.enter(batch, index, &below)
+    }
+
+    /// Goes down into a table that may be visited, or hands it to the sink where the walk is split.
+    fn enter(&mut self, batch: &Batch<'_>, index: u32, below: &Below) -> Result<Option<Flow>, WalkError> {
+        let Below { table, slot: directory, perms } = *below;
+        let slots = self.tables.geometry.slots();
+        let depth = if directory.is_some() { slots.len() - 1 } else { batch.table.depth + 1 };
+        let slot = directory.or_else(|| slots.get(depth).copied());
+        let (level, bytes) = slot.map_or((Level::Pte, 0), |slot| (slot.level, slot.table_bytes()));
+        let passed = batch.passed(index);
+        self.sink.event(&Event::Table { at: passed, table, below: level, bytes }, batch.table.trail)?;
+        // A directory leads past the depth at which the walk is split.
+        if self.split.is_some_and(|split| split <= depth) {
+            let trail = batch.table.trail.iter().copied().chain([passed]).collect();
+            let (range, perms_above) = (batch.table.clip(index, index), batch.table.perms_above & perms);
             let perms_above = if seeded(Fault::WalkPartForgetsAbove) { MmuPerms::ALL } else { perms_above };
-            let start = Subtree { depth: depth + 1, table, range, perms_above, trail };
-            self.sink.event(&Event::Table { at: passed, table, below }, batch.table.trail)?;
-            self.sink.subtree(start, &mut self.budget)?;
+            self.sink.subtree(Subtree { depth, directory, table, range, perms_above, trail }, &mut self.budget)?;
             return Ok(None);
         }
         self.budget -= 1;
-        self.sink.event(&Event::Table { at: passed, table, below }, trail)?;
-        Ok(Some(Flow::Descend { table, perms, ahead: self.ahead(table, table_bytes) }))
+        Ok(Some(match directory {
+            Some(slot) => Flow::Directory(Directory { table, slot }),
+            None => Flow::Descend { table, perms, ahead: self.ahead(table, bytes) },
+        }))
     }
 
     /// Whether nothing that is wanted can lie below an entry of `depth`, given what the entries down to it permit.

@@ -2,7 +2,7 @@
 
 use ptwalk_abi::VaRange;
 
-use super::map::Mapping;
+use super::event::Mapping;
 
 /// Which neighbours become one record. Only leaves of one level with equal attributes and permissions ever do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,19 @@
 
 pub mod census;
 pub mod descent;
+pub mod event;
 pub mod filter;
 pub mod map;
 pub mod merge;
+pub mod rmap;
 pub mod split;
+pub mod translate;
 
-pub use descent::{Batch, Flow, Passed, Progress, Root, Subtree, Table, TableSet, Visitor, WalkError, descend};
+pub use descent::{
+    Batch, Directory, Flow, Passed, Progress, Root, Subtree, Table, TableSet, Visitor, WalkError, descend,
+};
+pub use event::{Attrs, Effective, Event, Incomplete, Mapping, Problem, ProblemKind};
 pub use filter::Filter;
-pub use map::{Attrs, Event, Leaves, MapSink, Mapping, Problem, ProblemKind, walk_into, walk_map};
+pub use map::{Leaves, MapSink, walk_into, walk_map};
 pub use split::walk_split;
+pub use translate::{End, Space, TranslateError, Translation};

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ptwalk_abi::{Geometry, VaRange};
 
 use super::descent::{Passed, Subtree, TableSet, WalkError, descend};
-use super::map::{Event, MapSink, MapVisitor, Problem, ProblemKind, visits_max};
+use super::event::{Event, Problem, ProblemKind};
+use super::map::{MapSink, MapVisitor, visits_max};
 use crate::engine::{EngineError, Prepared, Started};
 
 /// Pages that a part spans, about: 1 GiB with 4K pages, whose 512 tables are a few hundred microseconds of work.
@@ -249,7 +250,8 @@ impl<S: MapSink + Send> MapSink for Splitter<'_, '_, '_, S> {
 
     fn subtree(&mut self, subtree: Subtree, budget: &mut u64) -> Result<(), WalkError> {
         let geometry = self.work.tables.geometry;
-        let pages = geometry.slots().get(subtree.depth).map_or(0, |slot| subtree_pages(geometry, slot));
+        let slot = subtree.directory.or_else(|| geometry.slots().get(subtree.depth).copied());
+        let pages = slot.map_or(0, |slot| subtree_pages(geometry, &slot));
         self.pages = self.pages.saturating_add(pages);
         self.steps.push(Step::Subtree(subtree));
         if self.pages >= PART_PAGES { self.flush(budget) } else { Ok(()) }

@@ -70,10 +70,10 @@ impl fmt::Display for KOption {
     }
 }
 
-/// Since when `DEV_PAGEMAP_OPS` is gone (from memory; v5.15.97 has it, v6.14 has it not).
+/// Since when `DEV_PAGEMAP_OPS` is gone (inferred: v5.15.97 has it, v6.14 has it not).
 pub const WITHOUT_PAGEMAP_OPS: KVersion = KVersion::new(5, 18, 0);
 
-/// Since when arm64 can remove memory (from memory; v5.3.1 cannot, v5.10.44 can).
+/// Since when arm64 can remove memory (inferred: v5.3.1 cannot, v5.10.44 can).
 const ARM64_HOTREMOVE: KVersion = KVersion::new(5, 7, 0);
 
 /// Since when ZONE_DEVICE asks for `ARCH_HAS_PTE_DEVMAP`, which arm64 has, and not for `ARCH_HAS_ZONE_DEVICE`.

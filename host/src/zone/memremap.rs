@@ -79,7 +79,8 @@ pub enum Refusal {
     Empty,
     /// The kernel has no such type, so that no driver can ask.
     NoSuchType,
-    /// ZONE_DEVICE is off.
+    /// ZONE_DEVICE is off: `devm_memremap_pages` is the stub of include/linux/memremap.h (v5.3), which warns and returns
+    /// `-ENXIO`.
     NoZoneDevice,
     /// The type lacks an option.
     Option(KOption),

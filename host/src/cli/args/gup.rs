@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use ptwalk::gup::{FollFlags, Policy};
 use ptwalk::number::parse_u64;
+use ptwalk::typed::parse_version;
 use ptwalk_abi::{KVersion, PhysAddr, VirtAddr};
 
-use super::{OutputArgs, TableArgs, parse_pa, parse_va, parse_version};
+use super::{OutputArgs, TableArgs, parse_pa, parse_va};
 
 /// Pages of one GUP request: 64 GiB of 4K pages. The kernel's own limit is that of `int`.
 pub const GUP_PAGES_MAX: i64 = 1 << 24;
@@ -86,7 +87,7 @@ pub struct GupEpoch {
 }
 
 fn parse_gup_epoch(text: &str) -> Result<GupEpoch, String> {
-    let kernel = parse_version(text)?;
+    let kernel = parse_version(text).map_err(|error| error.to_string())?;
     let oldest = Policy::ALL[0].since;
     let policy = Policy::of(kernel).ok_or_else(|| format!("GUP is modelled from v{oldest} on"))?;
     Ok(GupEpoch { kernel, policy })

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ptwalk::typed::parse_version;
 use ptwalk::zone::section::{Alignment, Machine};
 use ptwalk_abi::KVersion;
 
-use super::{OutputArgs, parse_version};
+use super::OutputArgs;
 
 pub const HELP: &str = "\
 The file is that of --pgmap, with the kernel and its RAM:

@@ -18,6 +18,7 @@ mod vector;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ptwalk_abi::{Helper, Signature};
 use ptwalk_verifier::expr::{Arena, Evaluator, ExprId, NodeBudgetSpent};
@@ -75,6 +76,16 @@ struct Shared {
     levels: Vec<Level>,
     code: Code,
     code_bytes: usize,
+    timing: Timing,
+}
+
+/// Time that the parts of one fusing took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Reduction with its proof, and code generation.
+    pub compile: Duration,
+    /// The self-test.
+    pub self_test: Duration,
 }
 
 /// A verified plugin fused with its queries.
@@ -143,6 +154,7 @@ impl Fused {
     /// # Panics
     /// Where `kernels` names an instruction set that the processor does not have.
     pub fn with_kernels(plugin: &Arc<VerifiedPlugin>, queries: Queries, kernels: Kernels) -> Result<Fused, FuseError> {
+        let start = Instant::now();
         let mut arena = plugin.arena().with_node_limit(plugin.arena().len() + NODES);
         let mut builder = Builder { compiler: Compiler::new()?, assembly: Assembly::default(), kernels };
         let mut levels = Vec::new();
@@ -156,8 +168,11 @@ impl Fused {
         let Builder { compiler, assembly, .. } = builder;
         let code_bytes = assembly.len();
         let code = assembly.finish(compiler.into_tables())?;
-        let shared = Shared { plugin: plugin.clone(), queries, levels, code, code_bytes };
+        let timing = Timing { compile: start.elapsed(), self_test: Duration::ZERO };
+        let mut shared = Shared { plugin: plugin.clone(), queries, levels, code, code_bytes, timing };
+        let start = Instant::now();
         shared.self_test(&arena, &all)?;
+        shared.timing.self_test = start.elapsed();
         Ok(Fused { shared: Arc::new(shared) })
     }
 
@@ -169,6 +184,11 @@ impl Fused {
     /// Bytes of machine code, besides the kernels that are part of the program.
     pub fn code_bytes(&self) -> usize {
         self.shared.code_bytes
+    }
+
+    /// How long it took to make this.
+    pub fn timing(&self) -> Timing {
+        self.shared.timing
     }
 
     /// How the scan of each level is done, and why not otherwise.

@@ -272,7 +272,7 @@ impl<'a> Bdd<'a> {
     }
 
     fn slot(&self, f: Edge, g: Edge) -> usize {
-        masked(self.hash.of(f.packed(g)), self.cache.len() - 1)
+        masked(Keyed::FIXED.of(f.packed(g)), self.cache.len() - 1)
     }
 
     fn cached(&self, f: Edge, g: Edge) -> Option<Edge> {

@@ -2,7 +2,9 @@
 //!
 //! In: keys made of `u32` and `u64`. Out: hashes that differ from one process to the next. A plugin chooses which
 //! gates are built, so with a fixed hash it could choose colliding ones and make every look-up linear. No result
-//! depends on the hash, because no table here is ever iterated. Not for secrets: the key protects time only.
+//! depends on the hash, because no table here is ever iterated. A table that forgets must not be keyed: what it forgets
+//! decides how much work is done, so which engine answers first, and with which counterexample; for it there is
+//! [`Keyed::FIXED`]. Not for secrets: the key protects time only.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -33,7 +35,11 @@ impl BuildHasher for Keyed {
 }
 
 impl Keyed {
-    /// Hash of one word, for direct-mapped caches.
+    /// The same key in every process, for caches whose entries are overwritten. Collisions there cost steps, which are
+    /// counted. The constants are odd bits of the golden ratio and of the square root of 2.
+    pub(super) const FIXED: Keyed = Keyed { start: 0x6a09_e667_f3bc_c908, factor: 0x9e37_79b9_7f4a_7c15 };
+
+    /// Hash of one word, for tables that are addressed directly.
     pub(super) fn of(&self, word: u64) -> u64 {
         fold(self.start ^ word, self.factor)
     }

@@ -3,6 +3,7 @@
 
 use super::{Finding, found};
 use crate::bits::aig::{Aig, CircuitError, Lit};
+use crate::bits::bdd::{self, Bdd};
 use crate::bits::budget::{self, QueryBudget};
 use crate::bits::cone::Cone;
 use crate::bits::decide::{DecideError, Decider, Engine, Exhausted, Implication, Spent, Verdict};
@@ -312,6 +313,27 @@ fn the_middle_bit_of_a_product_stays_open_in_time() -> Result<(), Finding> {
     }
     assert!(start.elapsed() < HANG, "took {:?}", start.elapsed());
     Ok(())
+}
+
+/// Two diagrams of one circuit have keys of their own, and do the same work all the same: which engine is first to
+/// answer, and with which input, does not differ from run to run.
+#[test]
+fn every_run_does_the_same_work() -> Result<(), Finding> {
+    let (mut g, x, y) = found(two_inputs())?;
+    let product = found(word::mul(&mut g, &x, &y))?;
+    let cone = Cone::of(&g, product.bits()[20]);
+    // Enough for the cache to forget much, and not enough to finish.
+    let ceiling = bdd::Ceiling { nodes: 30_000, steps: 400_000, deadline: None };
+    let work = || {
+        let mut diagram = Bdd::new(&cone);
+        let outcome = diagram.run(&ceiling);
+        (outcome, diagram.len(), diagram.steps())
+    };
+    let first = work();
+    for _ in 0..3 {
+        expect("work", &work(), &first)?;
+    }
+    expect("outcome", &first.0, &bdd::Outcome::Exhausted)
 }
 
 /// However many hard questions follow, the total is bounded, and says so.

@@ -192,7 +192,7 @@ fn plugins_in_c_and_in_wat_verify() {
     let base = Config::DEFAULT.with(Extern::LINUX_VERSION_CODE, KVersion::new(5, 3, 0).code());
     let off = [Extern::TRANSPARENT_HUGEPAGE, Extern::HUGETLB_PAGE, Extern::NUMA_BALANCING, Extern::ARCH_HAS_PTE_DEVMAP];
     let configs: Vec<Config> = [base].into_iter().chain(off.map(|key| base.with(key, 0))).collect();
-    for path in ["tests/plugins/c/arm64_4k.wasm", "tests/plugins/wat/arm64_4k.wat"] {
+    for path in ["tests/plugins/c/arm64.wasm", "host/templates/arm64/plugin.wat"] {
         let plugin = load(path);
         let session = Session::new(&plugin).expect("it can be decoded");
         for config in &configs {

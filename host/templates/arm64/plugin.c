@@ -1,14 +1,11 @@
-/* arm64's page tables in C: 4K granule, 48-bit VA and PA, four levels, as Linux v5.3 reads them.
+/* @NAME@: arm64's page tables: 4K granule, 48-bit VA and PA, four levels, as Linux v5.3 reads them.
  *
- * A test that a plugin need not be Rust: enough of the helpers to walk and to model GUP-fast, none of the makers. It
- * must agree with walker-plugins/arm64 under the same configuration on every helper that it exports. A configuration
- * with another granule does not fit its geometry and is refused. The names of bits are those of
- * arch/arm64/include/asm/pgtable-hwdef.h and pgtable-prot.h (v5.3).
- *
- * ./build compiles it. */
+ * A configuration with another granule does not fit this geometry and is refused. The names of bits are those of
+ * arch/arm64/include/asm/pgtable-hwdef.h and pgtable-prot.h (v5.3). What else a plugin may export is listed by
+ * `ptwalk plugin helpers`, what it may ask of the configuration by `ptwalk plugin externs`. */
 #include "ptwalk.h"
 
-PTWALK_PLUGIN("arm64_4k.toml");
+PTWALK_PLUGIN("plugin.toml");
 
 PTWALK_KCONFIG(TRANSPARENT_HUGEPAGE);
 PTWALK_KCONFIG(HUGETLB_PAGE);
@@ -61,7 +58,8 @@ static int is_table(u64 x) { return (x & TYPE_MASK) == TYPE_TABLE; }
 static int leaf(u64 x) { return present(x) && !is_table(x); }
 static int write(u64 x) { return (x & WRITE) != 0; }
 static int young(u64 x) { return (x & AF) != 0; }
-static int dirty(u64 x) { return (x & DIRTY) || (x & (WRITE | RDONLY)) == WRITE; }
+static int hw_dirty(u64 x) { return (x & (WRITE | RDONLY)) == WRITE; }
+static int dirty(u64 x) { return (x & DIRTY) || hw_dirty(x); }
 static int protnone(u64 x) { return NUMA_BALANCING() && (x & (VALID | PROT_NONE)) == PROT_NONE; }
 
 /* Any word that is neither empty nor a table by bit 1, present or not. */
@@ -128,6 +126,7 @@ int PTWALK_EXPORT(pte_protnone)(u64 pte) { return protnone(pte); }
 int PTWALK_EXPORT(pte_write)(u64 pte) { return write(pte); }
 int PTWALK_EXPORT(pte_young)(u64 pte) { return young(pte); }
 int PTWALK_EXPORT(pte_dirty)(u64 pte) { return dirty(pte); }
+int PTWALK_EXPORT(pte_hw_dirty)(u64 pte) { return hw_dirty(pte); }
 int PTWALK_EXPORT(pte_access_permitted)(u64 pte, int for_write) { return access_permitted(pte, for_write); }
 u64 PTWALK_EXPORT(pte_pfn)(u64 pte) { return page(pte); }
 u32 PTWALK_EXPORT(pte_mmu_perms)(u64 pte) { return is_table(pte) ? granted(pte) : 0; }
@@ -172,3 +171,22 @@ int PTWALK_EXPORT(pgd_bad)(u64 pgd) { return !(pgd & TABLE_BIT); }
 u64 PTWALK_EXPORT(pgd_page)(u64 pgd) { return page(pgd); }
 u64 PTWALK_EXPORT(pgd_page_paddr)(u64 pgd) { return pgd & ADDR; }
 u32 PTWALK_EXPORT(pgd_mmu_perms)(u64 pgd) { return is_table(pgd) ? below(pgd) : 0; }
+
+/* Makers. They leave the frame alone; which meaning each must keep is what the laws say. */
+
+static u64 mkdirty(u64 x) { return write(x) ? (x | DIRTY) & ~RDONLY : x | DIRTY; }
+
+/* Since v5.3-rc4 special too (commit 30e235389faa): a device page has a struct page only while its pgmap lives. */
+u64 PTWALK_EXPORT(pte_mkdevmap)(u64 pte) { return ARCH_HAS_PTE_DEVMAP() ? pte | DEVMAP | SPECIAL : pte; }
+u64 PTWALK_EXPORT(pte_mkspecial)(u64 pte) { return ARCH_HAS_PTE_SPECIAL() ? pte | SPECIAL : pte; }
+u64 PTWALK_EXPORT(pte_mkyoung)(u64 pte) { return pte | AF; }
+u64 PTWALK_EXPORT(pte_mkold)(u64 pte) { return pte & ~AF; }
+u64 PTWALK_EXPORT(pte_mkdirty)(u64 pte) { return mkdirty(pte); }
+u64 PTWALK_EXPORT(pte_mkclean)(u64 pte) { return (pte & ~DIRTY) | RDONLY; }
+u64 PTWALK_EXPORT(pte_mkwrite)(u64 pte) { return (pte | WRITE) & ~RDONLY; }
+
+u64 PTWALK_EXPORT(pmd_mkdevmap)(u64 pmd) { return ARCH_HAS_PTE_DEVMAP() ? pmd | DEVMAP : pmd; }
+u64 PTWALK_EXPORT(pmd_mkyoung)(u64 pmd) { return pmd | AF; }
+u64 PTWALK_EXPORT(pmd_mkold)(u64 pmd) { return pmd & ~AF; }
+u64 PTWALK_EXPORT(pmd_mkdirty)(u64 pmd) { return mkdirty(pmd); }
+u64 PTWALK_EXPORT(pmd_mkhuge)(u64 pmd) { return pmd & ~TABLE_BIT; }

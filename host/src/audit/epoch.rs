@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use ptwalk_abi::{Geometry, Half, Helper, Level, VirtAddr};
+use ptwalk_abi::{Geometry, Half, Helper, Level, VaRange, VirtAddr};
 
 use crate::engine::{Engine, Facts, Queries, Wanted};
 use crate::walk::filter::{Attr, Filter, Name};
@@ -36,7 +36,7 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// What an engine for [`audit`] is asked.
+/// What an engine for [`doubt`] is asked.
 pub fn queries(geometry: &Geometry) -> Queries {
     let is = |name| Box::new(Filter::Is(name));
     let unlike = Filter::And(is(Name::Attr(Attr::Devmap)), Box::new(Filter::Not(is(Name::Attr(Attr::Special)))));
@@ -45,24 +45,27 @@ pub fn queries(geometry: &Geometry) -> Queries {
     Queries::walk(geometry, &Wanted { leaves, half: Half::Lower, absent: false, shown })
 }
 
-/// Looks at every leaf of the half that the root translates.
+/// Looks at every pte of `range`.
 ///
 /// # Errors
 /// [`WalkError`], when the plugin fails.
 ///
 /// # Cost
-/// A walk.
-pub fn audit<E: Engine + ?Sized>(engine: &mut E, tables: &TableSet<'_>) -> Result<Option<Doubt>, WalkError> {
+/// A walk, whose filter is compiled into the scan.
+pub fn doubt<E: Engine + ?Sized>(
+    engine: &mut E,
+    tables: &TableSet<'_>,
+    range: VaRange,
+) -> Result<Option<Doubt>, WalkError> {
     let mut made = 0;
     if engine.has(Helper::pte_mkdevmap) && engine.has(Helper::pte_special) {
         made = engine.call(Helper::pte_mkdevmap, [0, 0])?;
     }
-    let mut doubt: Option<Doubt> = None;
-    let Some(whole) = tables.whole() else { return Ok(None) };
     if made == 0 || engine.call(Helper::pte_special, [made, 0])? == 0 {
         return Ok(None);
     }
-    walk_map(engine, tables, whole, &mut |event, _| {
+    let mut doubt: Option<Doubt> = None;
+    walk_map(engine, tables, range, &mut |event, _| {
         if let Event::Mapping(mapping) = event {
             let first = Doubt { entries: 0, va: mapping.range.first, raw: mapping.at.raw };
             doubt.get_or_insert(first).entries += 1;

@@ -3,11 +3,9 @@
 //! In: mappings. Out: bytes appended to a buffer. Guaranteed: the same numbers and names as everywhere else in the
 //! interface. Not handled: documents around the records.
 
-use ptwalk::walk::Mapping;
-use ptwalk::walk::map::Effective;
-use ptwalk::walk::merge::Merged;
-
-use super::output::size;
+use super::size;
+use crate::walk::merge::Merged;
+use crate::walk::{Attrs, Effective};
 
 /// The names of the attributes, as a CSV header has them.
 pub const ATTRS: &str = "write,user,exec,young,dirty,special,devmap,protnone,cont";
@@ -87,13 +85,13 @@ pub fn text(out: &mut Vec<u8>, Merged { mapping, .. }: &Merged) {
     out.push(b' ');
     hex16(out, mapping.pa.0);
     out.push(b' ');
-    flags(out, mapping);
+    flags(out, mapping.attrs, mapping.effective);
     out.push(b'\n');
 }
 
 /// Attributes in letters: what the MMU permits, then what is set.
-pub fn flags(out: &mut Vec<u8>, mapping: &Mapping) {
-    match mapping.effective {
+pub fn flags(out: &mut Vec<u8>, attrs: Attrs, effective: Option<Effective>) {
+    match effective {
         Some(effective) => {
             let letter = |set, letter| if set { letter } else { b'-' };
             let exec = letter(effective.exec, b'x');
@@ -101,7 +99,7 @@ pub fn flags(out: &mut Vec<u8>, mapping: &Mapping) {
         }
         None => out.extend_from_slice(b"???"),
     }
-    for (name, set) in mapping.attrs.named() {
+    for (name, set) in attrs.named() {
         if set && !matches!(name, "write" | "exec") {
             out.push(b' ');
             out.extend_from_slice(name.as_bytes());

@@ -1,8 +1,8 @@
-;; arm64's page tables by hand: 4K granule, 48-bit VA and PA, four levels, as Linux v5.3 reads them.
+;; @NAME@: arm64's page tables: 4K granule, 48-bit VA and PA, four levels, as Linux v5.3 reads them.
 ;;
-;; A test that a plugin need not come from a compiler: no memory, no table, no global, no stack. The same helpers as
-;; tests/plugins/c/arm64_4k.c, and like those they must agree with walker-plugins/arm64 under the same configuration.
-;; Where two levels have the same rule, the one function is exported under both names.
+;; No memory, no table, no global, no stack. Where two levels have the same rule, the one function is exported under both
+;; names. What else a plugin may export is listed by `ptwalk plugin helpers`, what it may ask of the configuration by
+;; `ptwalk plugin externs`.
 ;;
 ;; Bits of an entry (arch/arm64/include/asm/pgtable-hwdef.h and pgtable-prot.h, v5.3):
 ;;   0 VALID  1 TABLE  6 USER (AP[1])  7 RDONLY (AP[2])  10 AF  47:12 address  51 WRITE (DBM)  53 PXN  54 UXN
@@ -18,12 +18,10 @@
   (import "kconfig" "ARM64_HW_AFDBM" (func $ARM64_HW_AFDBM (result i32)))
 
   (@custom "ptwalk.manifest"
-    "name = \"arm64-4k-wat\"\n"
+    "name = \"@NAME@\"\n"
     "version = \"0.1.0\"\n"
-    "author = \"The ptwalk authors\"\n"
     "arch = \"arm64: 4K granule, 48 bits of VA and PA\"\n"
-    "kernel = \"v5.3\"\n"
-    "source = \"tests/plugins/wat/arm64_4k.wat\"\n")
+    "kernel = \"v5.3\"\n")
 
   (func (export "ptwalk_abi_1"))
 
@@ -109,13 +107,17 @@
   (func (export "pte_young") (export "pmd_young") (export "pud_young") (param $x i64) (result i32)
     (i64.ne (i64.and (local.get $x) (i64.const 0x400)) (i64.const 0)))
 
-  ;; DIRTY by software, or WRITE without RDONLY by hardware
+  ;; WRITE without RDONLY: the hardware's record
+  (func $hw_dirty (export "pte_hw_dirty") (param $x i64) (result i32)
+    (i64.eq
+      (i64.and (local.get $x) (i64.const 0x0008_0000_0000_0080))
+      (i64.const 0x0008_0000_0000_0000)))
+
+  ;; DIRTY by software, or by hardware
   (func (export "pte_dirty") (export "pmd_dirty") (param $x i64) (result i32)
     (i32.or
       (i64.ne (i64.and (local.get $x) (i64.const 0x0080_0000_0000_0000)) (i64.const 0))
-      (i64.eq
-        (i64.and (local.get $x) (i64.const 0x0008_0000_0000_0080))
-        (i64.const 0x0008_0000_0000_0000))))
+      (call $hw_dirty (local.get $x))))
 
   ;; VALID and USER, and WRITE for writing. Neither RDONLY nor the levels above are looked at.
   (func (export "pte_access_permitted") (export "pmd_access_permitted") (export "pud_access_permitted")
@@ -199,4 +201,48 @@
   (func (export "pgd_mmu_perms") (param $x i64) (result i32)
     (if (result i32) (call $is_table (local.get $x))
       (then (call $below (local.get $x)))
-      (else (i32.const 0)))))
+      (else (i32.const 0))))
+
+  ;; Makers: they leave the frame alone; which meaning each must keep is what the laws say
+
+  ;; DEVMAP, and since v5.3-rc4 SPECIAL too (commit 30e235389faa)
+  (func (export "pte_mkdevmap") (param $x i64) (result i64)
+    (i64.or
+      (local.get $x)
+      (select (i64.const 0x0300_0000_0000_0000) (i64.const 0) (call $ARCH_HAS_PTE_DEVMAP))))
+
+  (func (export "pmd_mkdevmap") (param $x i64) (result i64)
+    (i64.or
+      (local.get $x)
+      (select (i64.const 0x0200_0000_0000_0000) (i64.const 0) (call $ARCH_HAS_PTE_DEVMAP))))
+
+  (func (export "pte_mkspecial") (param $x i64) (result i64)
+    (i64.or
+      (local.get $x)
+      (select (i64.const 0x0100_0000_0000_0000) (i64.const 0) (call $ARCH_HAS_PTE_SPECIAL))))
+
+  (func (export "pte_mkyoung") (export "pmd_mkyoung") (param $x i64) (result i64)
+    (i64.or (local.get $x) (i64.const 0x400)))
+
+  (func (export "pte_mkold") (export "pmd_mkold") (param $x i64) (result i64)
+    (i64.and (local.get $x) (i64.const -0x401)))
+
+  ;; DIRTY; of what is writable without RDONLY, the hardware's record
+  (func (export "pte_mkdirty") (export "pmd_mkdirty") (param $x i64) (result i64)
+    (i64.and
+      (i64.or (local.get $x) (i64.const 0x0080_0000_0000_0000))
+      (select
+        (i64.const -0x81)
+        (i64.const -1)
+        (i32.wrap_i64 (i64.and (i64.shr_u (local.get $x) (i64.const 51)) (i64.const 1))))))
+
+  (func (export "pte_mkclean") (param $x i64) (result i64)
+    (i64.or
+      (i64.and (local.get $x) (i64.const 0xff7f_ffff_ffff_ffff))
+      (i64.const 0x80)))
+
+  (func (export "pte_mkwrite") (param $x i64) (result i64)
+    (i64.and (i64.or (local.get $x) (i64.const 0x0008_0000_0000_0000)) (i64.const -0x81)))
+
+  (func (export "pmd_mkhuge") (param $x i64) (result i64)
+    (i64.and (local.get $x) (i64.const -3))))
