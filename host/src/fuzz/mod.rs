@@ -25,6 +25,7 @@ mod plugins;
 pub mod power;
 mod random;
 mod reference;
+mod requests;
 mod run;
 mod subject;
 mod tables;
@@ -48,6 +49,7 @@ pub static PROPERTIES: &[Entry] = &[
     texts::VMCOREINFO,
     texts::LAW_FILES,
     texts::ZONE_FILES,
+    requests::REQUESTS,
     plugins::SANDBOX,
     modules::claims::CLAIMS,
     modules::claims::HIDDEN,
