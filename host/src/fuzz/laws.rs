@@ -62,7 +62,7 @@ impl Property for Laws {
             let Binding::Applicable(bound) = bind(law, &config, &exports) else { continue };
             let found = report.laws.iter().find(|found| found.id == law.id).ok_or("a law without a verdict")?;
             let unsafe_helper = found.reason.as_ref().is_some_and(|reason| reason.contains("not safe"));
-            tally.judge(!unsafe_helper && report.exports.len() > 0);
+            tally.judge(!unsafe_helper && !report.exports.is_empty());
             // What has no closed form, or is not safe, has no laws.
             if unsafe_helper || report.exports.is_empty() {
                 continue;

@@ -31,6 +31,7 @@ pub const fn oracles(fault: Fault) -> &'static [&'static str] {
     match (fault, fault.area()) {
         // What outlives a call is seen in an engine's memory and globals.
         (Fault::StackPointerUnchecked | Fault::GlobalUnchecked, _) => &["engines"],
+        (Fault::RemainderSign, _) => &["provers"],
         (Fault::UnknownIsNever, _) => &["hidden"],
         (_, Area::Lifter | Area::Rewriter | Area::Verifier) => &["claims", "narrow"],
         (_, Area::Prover) => &["provers", "narrow", "compiled"],

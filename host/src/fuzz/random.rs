@@ -71,8 +71,8 @@ impl<'b> Random<'b> {
 
     /// A place in something of `len` elements, which is not 0.
     pub fn place(&mut self, len: usize) -> usize {
-        // What is below a length fits into one.
-        self.below(len as u64) as usize
+        // What is below a length is one.
+        usize::try_from(self.below(len as u64)).unwrap_or(0)
     }
 
     /// True once in `n`.

@@ -14,6 +14,7 @@ use ptwalk_verifier::laws::{Binding, Exports, bind};
 use ptwalk_verifier::validate::ValidPlugin;
 use ptwalk_verifier::verify::{Claims, LawSet, Outcome, Session, VerifiedPlugin};
 
+use super::engines::Named;
 use super::minimise::Kind;
 use super::modules::{Compiled, Ended, Interpreted, Wasmi, Wasmtime, call, constants};
 use super::random::Random;
@@ -59,7 +60,7 @@ struct World {
     compiled: Compiled,
     interpreted: Interpreted,
     against: Option<Compiled>,
-    engines: Vec<(String, Box<dyn Engine>)>,
+    engines: Vec<Named>,
     exports: Exports,
 }
 
@@ -91,10 +92,10 @@ impl World {
 }
 
 /// The fused engine with each of its kernels, and the sandbox.
-fn engines(verified: &Arc<VerifiedPlugin>) -> Result<Vec<(String, Box<dyn Engine>)>, Failure> {
+fn engines(verified: &Arc<VerifiedPlugin>) -> Result<Vec<Named>, Failure> {
     let queries = Queries::walk(verified.geometry(), &Wanted::ALL);
     let sandboxed = sandbox::Compiled::new(verified, queries.clone())?.instantiate(Mode::PerCall)?;
-    let mut engines: Vec<(String, Box<dyn Engine>)> = vec![("sandbox".to_owned(), Box::new(sandboxed))];
+    let mut engines: Vec<Named> = vec![("sandbox".to_owned(), Box::new(sandboxed))];
     let vector = [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available());
     for kernels in vector.map(Kernels::Only).chain([Kernels::Scalar]) {
         let fused = Fused::with_kernels(verified, queries.clone(), kernels)?;

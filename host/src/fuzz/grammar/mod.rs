@@ -6,6 +6,7 @@
 //! about half of the modules are acceptable and the others nearly so. Not handled: everything that compilers write.
 
 mod control;
+mod truths;
 mod words;
 
 use std::borrow::Cow;
@@ -50,12 +51,12 @@ pub struct Shape {
 
 impl Shape {
     /// One helper, about half of which are acceptable.
-    pub const ONE: Shape = Shape { exports: 1, guards: Guards::Careless(5), narrow: false };
+    pub const ONE: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: false };
     /// Some helpers, to make one compilation worth its time. None has a closed form if one has none, so that they are more
     /// careful.
     pub const SOME: Shape = Shape { exports: 6, guards: Guards::Careless(24), narrow: false };
     /// One helper of which every input is tried.
-    pub const NARROW: Shape = Shape { exports: 1, guards: Guards::Careless(5), narrow: true };
+    pub const NARROW: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: true };
 
     /// The same with all guards.
     pub const fn careful(self) -> Shape {
@@ -228,8 +229,8 @@ mod tests {
 
     #[test]
     fn every_module_is_within_the_subset_and_choices_repeat_it() {
-        for seed in 0..2000 {
-            let shape = [Shape::ONE, Shape::SOME, Shape::NARROW][seed as usize % 3];
+        let shapes = [Shape::ONE, Shape::SOME, Shape::NARROW];
+        for (seed, shape) in (0..2000).zip(shapes.into_iter().cycle()) {
             let bytes = module(&mut Random::new(seed), shape);
             assert_eq!(bytes, module(&mut Random::new(seed), shape));
             if let Err(rejection) = ValidPlugin::validate(&bytes) {

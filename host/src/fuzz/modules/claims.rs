@@ -130,7 +130,7 @@ fn happens(module: &Module<'_>, config: &Config, witness: &Witness) -> Result<()
 }
 
 /// Whether a code says that the code traps.
-fn traps(code: &str) -> bool {
+pub(super) fn traps(code: &str) -> bool {
     code.starts_with('X') || code == "M501" || code == "M502"
 }
 

@@ -97,7 +97,7 @@ fn of_masks(random: &mut Random<'_>) -> Result<(Arena, ExprId, ExprId), Failure>
         keep = arena.not(keep)?;
     }
     let distance = random.pick(&[12, 14, 16]);
-    let mask = random.pick(&[0xffff_ffff_f, 0x3fff_ffff, 0xf_ffff_ffff_f, 0xff]);
+    let mask = random.pick(&[(1 << 36) - 1, (1 << 30) - 1, (1 << 44) - 1, 0xff]);
     let mut word = moved(&mut arena, distance, mask)?;
     for _ in 0..random.below(4) {
         // A flag from a bit, or from a test.

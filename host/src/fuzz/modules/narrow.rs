@@ -53,7 +53,7 @@ impl Property for Narrow {
 }
 
 /// All that the arguments of a narrow module can be.
-fn every_input(arity: usize) -> Vec<Vec<u64>> {
+pub(super) fn every_input(arity: usize) -> Vec<Vec<u64>> {
     let [first, second] = NARROW_BITS.map(|bits| 1_u64 << bits);
     match arity {
         0 => Vec::new(),

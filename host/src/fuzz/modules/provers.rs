@@ -11,8 +11,9 @@ use ptwalk_verifier::bits::decide::{DecideError, Implication, Verdict};
 use ptwalk_verifier::blast::Prover;
 use ptwalk_verifier::expr::{Arena, Built, Evaluator, ExprId, Width};
 
+use super::narrow::every_input;
 use super::{Judged, values};
-use crate::fuzz::grammar::{self, NARROW_BITS, Shape};
+use crate::fuzz::grammar::{self, Shape};
 use crate::fuzz::minimise::Kind;
 use crate::fuzz::random::Random;
 use crate::fuzz::run::{Entry, Failure, Property, Tally};
@@ -32,7 +33,7 @@ const CHOICES: usize = 2500;
 /// Questions about one export.
 const QUESTIONS: usize = 4;
 
-/// Inputs for which the circuit of a form is evaluated, and the gates beyond which one is enough.
+/// Inputs for which the circuit of a form is evaluated, and the gates beyond which three are enough.
 const CIRCUIT_INPUTS: usize = 12;
 const CIRCUIT_GATES: usize = 4000;
 
@@ -93,7 +94,7 @@ impl Question<'_> {
                 return Err(format!("circuit: {circuit:#x} for {args:x?}, the form {form:#x}").into());
             }
             // Each bit is evaluated by itself, so that a multiplier takes its time.
-            if prover.gates() > CIRCUIT_GATES {
+            if inputs >= 3 && prover.gates() > CIRCUIT_GATES {
                 break;
             }
         }
@@ -107,7 +108,7 @@ impl Question<'_> {
         let condition = self.condition(arena, at, random)?;
         // Where every input can be tried, what is true of any is known; else what is true of one.
         let truth = if self.narrow {
-            let columns = self.columns();
+            let columns = every_input(self.widths.len());
             Some(values(arena, condition, &columns).iter().any(|value| *value != 0))
         } else {
             let holds = Evaluator::new(known).value(arena, condition) != 0;
@@ -153,7 +154,7 @@ impl Question<'_> {
         if !self.narrow {
             return Ok(());
         }
-        let columns = self.columns();
+        let columns = every_input(self.widths.len());
         let (given, claim) = (values(arena, given, &columns), values(arena, claim, &columns));
         let refuted = given.iter().zip(&claim).any(|(given, claim)| *given != 0 && *claim == 0);
         let vacuous = given.iter().all(|given| *given == 0);
@@ -192,17 +193,6 @@ impl Question<'_> {
             }
             _ => arena.eq(form, near),
         }
-    }
-
-    /// All inputs of a narrow form.
-    fn columns(&self) -> Vec<Vec<u64>> {
-        let [first, second] = NARROW_BITS.map(|bits| 1_u64 << bits);
-        if self.widths.len() == 1 {
-            return vec![(0..first).collect()];
-        }
-        let pairs = (0..first).flat_map(|x| (0..second).map(move |y| (x, y)));
-        let (xs, ys) = pairs.unzip();
-        vec![xs, ys]
     }
 }
 
