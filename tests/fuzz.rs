@@ -19,7 +19,7 @@ fn tests() -> PathBuf {
 }
 
 fn context() -> Context {
-    let folders = ["plugins/hostile", "plugins/wat", "plugins/c", "plugins/thread", "verify/accept", "verify/reject"];
+    let folders = ["plugins/hostile", "plugins/c", "plugins/thread", "verify/accept", "verify/reject"];
     let folders: Vec<PathBuf> = folders.iter().map(|folder| tests().join(folder)).collect();
     let context = Context::with_folders(&folders).expect("the corpora are part of the repository");
     assert!(context.modules.len() > 60, "{} modules", context.modules.len());

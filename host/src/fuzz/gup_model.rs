@@ -14,7 +14,7 @@ use super::engines::{Named, Native};
 use super::minimise::Kind;
 use super::random::Random;
 use super::reference::gup::{Books, Call, Outcome, Page};
-use super::reference::rows::{NAMES, Row};
+use super::reference::rows::{NAMES, Row, V6_14};
 use super::reference::scene::{Scene, books};
 use super::reference::walk::{What, walk};
 use super::reference::{Cpu, MACHINES, Machine};
@@ -65,7 +65,7 @@ impl Property for Model {
         let random = &mut Random::from_bytes(input);
         let number = random.place(MACHINES.len());
         let (m, plugin) = (&MACHINES[number], self.plugin(number)?);
-        let row = Row(if m.recent { 6 + random.place(2) } else { random.place(6) });
+        let row = Row(if m.recent { V6_14 + random.place(NAMES.len() - V6_14) } else { random.place(V6_14) });
         let policy = Policy::ALL.into_iter().find(|policy| policy.name == NAMES[row.0]).ok_or("no such row")?;
         let flags = flags(random, row);
         let gup = Gup { policy, flags, access_ok: AccessOk::of_arch(m.plugin()) };

@@ -359,7 +359,7 @@ impl Walk<'_> {
             return Err("refcount");
         }
         let moves = kind == Some(PageKind::Movable) || owner == Some(PgmapType::Coherent);
-        if row.looks_at_folios() && pin && flags.has(FollFlags::LONGTERM) && moves {
+        if row.pins_stay() && pin && flags.has(FollFlags::LONGTERM) && moves {
             return Err("not_pinnable");
         }
         let page = Page { refs, pins, ..page };
