@@ -121,7 +121,8 @@ fn holds(image: &Image, order: ByteOrder, words: &Words, tally: &mut Tally) -> R
             return Err(format!("word: {pa:#x} is {word:#x}, read {:x?}", read(*pa)).into());
         }
         let next = pa.wrapping_add(8);
-        if !words.contains_key(&next) && (next < 8 || read(next).is_some()) && next >= 8 {
+        // What follows the last word of all is the first.
+        if next != 0 && !words.contains_key(&next) && read(next).is_some() {
             return Err(format!("beyond: {next:#x} was not put in").into());
         }
         let run = image.run(PhysAddr(*pa), u64::MAX);
@@ -182,7 +183,9 @@ fn info(random: &mut Random<'_>) -> Result<TableInfo, Failure> {
     Ok(TableInfo {
         arch: random.pick(&["arm64", "x86", "ppc", "other"]).to_owned(),
         roots,
-        settings: crate::image::ptimg::settings(&Config::DEFAULT.with(Extern::PKRU, random.word() as i32)),
+        settings: crate::image::ptimg::settings(
+            &Config::DEFAULT.with(Extern::PKRU, i32::try_from(random.below(1 << 31))?),
+        ),
         zone,
         provenance: "line\nline".repeat(random.place(3)),
         vmcoreinfo: "OSRELEASE=6.12.0\n".repeat(random.place(3)),

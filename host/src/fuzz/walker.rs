@@ -1,6 +1,7 @@
 //! The walker against a second reading of the tables, on every architecture: each engine, with filters, on threads.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -67,12 +68,14 @@ pub(super) fn engines(m: &Machine, queries: &Queries) -> Result<Vec<Named>, Fail
 
 impl Walker {
     fn ready(&mut self, number: usize) -> Result<&mut Ready, Failure> {
-        if !self.ready.contains_key(&number) {
-            let plugin = verified(&MACHINES[number])?;
-            let engines = engines(&MACHINES[number], &Queries::walk(plugin.geometry(), &Wanted::ALL))?;
-            self.ready.insert(number, Ready { plugin, engines });
+        match self.ready.entry(number) {
+            MapEntry::Occupied(ready) => Ok(ready.into_mut()),
+            MapEntry::Vacant(place) => {
+                let plugin = verified(&MACHINES[number])?;
+                let engines = engines(&MACHINES[number], &Queries::walk(plugin.geometry(), &Wanted::ALL))?;
+                Ok(place.insert(Ready { plugin, engines }))
+            }
         }
-        self.ready.get_mut(&number).ok_or_else(|| "no such machine".into())
     }
 }
 

@@ -187,6 +187,10 @@ faults! {
     }
 }
 
+pub use switch::seeded;
+#[cfg(any(test, feature = "seeded-faults"))]
+pub use switch::with;
+
 #[cfg(not(any(test, feature = "seeded-faults")))]
 mod switch {
     use super::Fault;
@@ -237,6 +241,7 @@ mod switch {
         static ACTIVE: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
     }
 
+    /// Whether a fault is switched on in this thread.
     pub fn seeded(fault: Fault) -> bool {
         let number = fault as usize;
         ACTIVE.get()[number / 64] >> (number % 64) & 1 == 1
@@ -254,7 +259,3 @@ mod switch {
         result
     }
 }
-
-pub use switch::seeded;
-#[cfg(any(test, feature = "seeded-faults"))]
-pub use switch::with;

@@ -75,5 +75,5 @@ fn perms(m: &Machine, level: Level, x: u64) -> Perms {
 fn leaf(x: u64) -> Perms {
     let writable = !bit(x, 7) || bit(x, 51);
     let user = bit(x, 6);
-    Perms { user: [user, user && writable, !bit(x, 54)], kernel: [true, writable, !bit(x, 53) && !(user && writable)] }
+    Perms { user: [user, user && writable, !bit(x, 54)], kernel: [true, writable, !(bit(x, 53) || (user && writable))] }
 }

@@ -112,7 +112,8 @@ impl Call<'_> {
         }
         let hidden = self.row.fast_only_hides_errors() && self.flags.has(FollFlags::FAST_ONLY);
         let error = |number: i32| ("access_ok", (!hidden).then_some(number));
-        if i64::from(nr as i32) != nr {
+        // The parameter is an int.
+        if i32::try_from(nr).is_err() {
             return Err(error(EFAULT));
         }
         let len = (nr << self.m.page_shift).cast_unsigned();

@@ -37,10 +37,10 @@ impl Scene {
         let mut memory = Physical::default();
         let mut stored = Vec::new();
         for table in 0..TABLES {
-            let depth = (table % depths) as usize;
+            let depth = small(table % depths);
             let entries = 1u64 << m.levels[depth].2;
             let held = if random.one_in(10) { random.below(entries) + 1 } else { entries };
-            let mut words = vec![0; held as usize];
+            let mut words = vec![0; small(held)];
             let anywhere = random.below(entries);
             let near_end = entries - 1 - random.below(entries.min(8));
             let first = random.pick(&[0, 0, near_end, anywhere]);
@@ -52,7 +52,7 @@ impl Scene {
                 }
                 let below = table + 1 + random.pick(&[0, 0, depths]);
                 let next = if random.one_in(16) { random.below(TABLES + 1) } else { below % (TABLES + 1) };
-                words[index as usize] = word(random, m, depth, address(next));
+                words[small(index)] = word(random, m, depth, address(next));
                 stored.push(address(table) + index * 8);
             }
             memory.pieces.push((address(table), words));
@@ -61,6 +61,11 @@ impl Scene {
             if random.one_in(12) { random.below(TABLES) } else { depths * random.below(TABLES.div_ceil(depths)) };
         Scene { memory, root: address(root), stored }
     }
+}
+
+/// A number that is below the entries of a table.
+fn small(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// An entry of a level; where it leads to a table, to `table`.
@@ -175,7 +180,8 @@ pub(in crate::fuzz) fn books(random: &mut Random<'_>, m: &Machine, scene: &Scene
         let order = random.below(10);
         let (head, count) = (frames(random) >> order << order, 1 << order);
         let free = books.compounds.iter().all(|(other, others)| head + count <= *other || other + others <= head);
-        if zone.add_compound(Pfn(head), order as u32).is_ok() || free {
+        let added = u32::try_from(order).is_ok_and(|order| zone.add_compound(Pfn(head), order).is_ok());
+        if added || free {
             books.compounds.push((head, count));
         }
     }
