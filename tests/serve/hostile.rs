@@ -51,7 +51,9 @@ fn while_served(program: &mut Program, attack: impl FnOnce(&Program)) {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     assert!(after < before + GROWTH_KB, "{before} kB before, {after} kB after");
     assert!(program.child.try_wait().expect("a child").is_none(), "it lives");
-    program.client().walk();
+    let mut client = program.client();
+    client.walk();
+    assert_eq!(client.status()["connections"]["panicked"], 0);
 }
 
 /// Sends whatever can be sent before the service closes the connection.

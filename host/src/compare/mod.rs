@@ -131,7 +131,8 @@ pub type Take<'a> = dyn FnMut(&Difference) -> std::io::Result<()> + 'a;
 /// [`CompareError`], when a plugin or `take` fails. What the images hold is never an error.
 ///
 /// # Cost
-/// Two walks, each on half of the threads, and some ten nanoseconds an entry to join them.
+/// Two walks that show every leaf, each on half of the threads: some 60 ns of processor time an entry together (2026-11-25,
+/// arm64, 16 M entries), and less than 100 MiB on two threads.
 pub fn compare(
     a: &Side<'_>,
     b: &Side<'_>,

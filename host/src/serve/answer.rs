@@ -2,18 +2,19 @@
 
 use std::time::Instant;
 
+use ptwalk_abi::Half;
 use serde_json::{Map, Value, json};
 
 use super::error::{AnswerError, RequestError};
 use super::request::{GupRequest, WalkRequest};
 use super::service::Service;
 use crate::admission::Ask;
-use crate::engine::{EngineError, Wanted};
+use crate::engine::Wanted;
 use crate::errno::Errno;
 use crate::gup::{AccessOk, Gup, get_user_pages_fast};
 use crate::show;
 use crate::slot::Pin;
-use crate::walk::{Space, WalkError};
+use crate::walk::{Space, TranslateError};
 
 /// Each address, every level. Those for which there was no time are left out, and the answer says so.
 pub(super) fn walk(
@@ -51,15 +52,14 @@ pub(super) fn gup(service: &Service, pin: &Pin, request: &GupRequest) -> Result<
     }
     let candidate = pin.candidate();
     let space = Space { image: &service.image, geometry: candidate.geometry(), roots: &service.roots };
-    let half = ptwalk_abi::Half::Lower;
-    let root = space.root_of(half)?.ok_or(crate::walk::TranslateError::NoRoot { half, va: request.start })?;
+    let half = Half::Lower;
+    let root = space.root_of(half)?.ok_or(TranslateError::NoRoot { half, va: request.start })?;
     let arch = candidate.admitted().plugin().manifest().arch.as_deref().unwrap_or_default();
     let gup = Gup { policy: request.policy, access_ok: AccessOk::of_arch(arch), ..Gup::new(request.flags) };
     let mut engine = pin.engine(&Ask::Gup(gup))?.start()?;
     // References are taken in a copy, so that requests do not see those of others.
     let mut zone = service.zone.clone();
-    let outcome = get_user_pages_fast(&mut engine, &space.tables(root), &mut zone, &gup, request.start, request.nr)
-        .map_err(plugin_failed)?;
+    let outcome = get_user_pages_fast(&mut engine, &space.tables(root), &mut zone, &gup, request.start, request.nr)?;
     service.metrics.entries.add(outcome.pages.len() as u64);
     let pages: Vec<Value> = outcome.pages.iter().map(|page| show::gup_page(page, &zone)).collect();
     let fields = json!({
@@ -72,14 +72,6 @@ pub(super) fn gup(service: &Service, pin: &Pin, request: &GupRequest) -> Result<
         "complete": true,
     });
     Ok(fields.as_object().cloned().unwrap_or_default())
-}
-
-/// No consumer of ours writes anywhere or stops early but the one of dumps: what fails is the plugin.
-pub(super) fn plugin_failed(error: WalkError) -> AnswerError {
-    match error {
-        WalkError::Engine(error) => AnswerError::Plugin(error),
-        error => AnswerError::Plugin(EngineError::Build { stage: "walk with", what: error.to_string() }),
-    }
 }
 
 /// Whether so many may be asked for.

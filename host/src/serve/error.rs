@@ -101,7 +101,7 @@ pub enum AnswerError {
     Range(VaRange),
     /// The plugin failed, in the sandbox.
     #[error(transparent)]
-    Plugin(#[from] EngineError),
+    Walk(#[from] WalkError),
     /// There is no engine for what is asked.
     #[error(transparent)]
     Fuse(#[from] FuseError),
@@ -134,7 +134,7 @@ impl AnswerError {
             AnswerError::Generation { .. } => "generation_changed",
             AnswerError::Roots(TranslateError::TwoRoots { .. }) => "ambiguous_root",
             AnswerError::Roots(TranslateError::NoRoot { .. }) | AnswerError::Range(_) => "no_root",
-            AnswerError::Roots(TranslateError::Walk(_)) | AnswerError::Plugin(_) => "plugin_failed",
+            AnswerError::Roots(TranslateError::Walk(_)) | AnswerError::Walk(_) => "plugin_failed",
             AnswerError::Fuse(_) => "not_compiled",
             AnswerError::Refused(refusal) => refusal.cause.code(),
             AnswerError::Unsuitable { .. } => "unsuitable",
@@ -143,10 +143,16 @@ impl AnswerError {
     }
 }
 
+impl From<EngineError> for AnswerError {
+    fn from(error: EngineError) -> AnswerError {
+        AnswerError::Walk(error.into())
+    }
+}
+
 impl From<TranslateError> for AnswerError {
     fn from(error: TranslateError) -> AnswerError {
         match error {
-            TranslateError::Walk(WalkError::Engine(error)) => AnswerError::Plugin(error),
+            TranslateError::Walk(error) => AnswerError::Walk(error),
             error => AnswerError::Roots(error),
         }
     }

@@ -111,6 +111,8 @@ pub(super) struct Metrics {
     pub timed_out: Counter,
     /// Connections that broke.
     pub broken: Counter,
+    /// Connections whose thread met a fault of this program.
+    pub panicked: Counter,
     pub followed: Counter,
     errors: Mutex<BTreeMap<&'static str, u64>>,
     last_refusal: Mutex<Option<Event>>,
@@ -131,6 +133,7 @@ impl Metrics {
             displaced: Counter::default(),
             timed_out: Counter::default(),
             broken: Counter::default(),
+            panicked: Counter::default(),
             followed: Counter::default(),
             errors: Mutex::default(),
             last_refusal: Mutex::default(),

@@ -10,7 +10,7 @@ use std::time::Instant;
 use ptwalk_abi::{Geometry, VaRange, VirtAddr};
 use serde_json::{Map, Value, json};
 
-use super::answer::{plugin_failed, within};
+use super::answer::within;
 use super::error::{AnswerError, RequestError};
 use super::request::{Cursor, DumpRequest};
 use super::service::Service;
@@ -70,7 +70,7 @@ fn fill(
         match walked {
             Ok(()) => {}
             Err(WalkError::Enough) => return Ok(Some(next(page.next))),
-            Err(error) => return Err(plugin_failed(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     match request.range {

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,8 +80,11 @@ impl Server {
         std::thread::scope(|scope| {
             let accepted = self.accept_all(service, &registry, |seat, stream| {
                 let serve = move || {
-                    if let Err(error) = talk(service, &seat, &stream) {
-                        service.metrics.lost(&error);
+                    // A fault of this program costs the client that met it, and nobody else.
+                    match catch_unwind(AssertUnwindSafe(|| talk(service, &seat, &stream))) {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => service.metrics.lost(&error),
+                        Err(_) => service.metrics.panicked.add(1),
                     }
                     service.metrics.closed.add(1);
                 };

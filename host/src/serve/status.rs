@@ -38,6 +38,7 @@ pub(super) fn fields(service: &Service) -> Map<String, Value> {
             "displaced": metrics.displaced.get(),
             "timed_out": metrics.timed_out.get(),
             "broken": metrics.broken.get(),
+            "panicked": metrics.panicked.get(),
         },
         "cache": service.admission.cache().map(|cache| json!(cache.state())),
     });

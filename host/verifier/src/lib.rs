@@ -9,6 +9,7 @@
 pub mod bits;
 pub mod blast;
 pub mod code;
+pub mod deadline;
 pub mod diagram;
 pub mod expr;
 pub mod fault;

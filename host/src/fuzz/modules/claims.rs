@@ -37,14 +37,14 @@ pub(in crate::fuzz) const HIDDEN: Entry = Entry {
     make: |context| Ok(Box::new(Hidden { attack: Attack { source: Source::new(context, Mix::GRAMMAR, Shape::ONE) } })),
 };
 
-/// Half of the modules take all the time that a verification may.
+/// One module in sixteen takes all the time that a verification may.
 struct Hidden {
     attack: Attack,
 }
 
 impl Property for Hidden {
     fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
-        if random.one_in(2) { grammar::hidden_trap(random) } else { self.attack.generate(random) }
+        if random.one_in(16) { grammar::hidden_trap(random) } else { self.attack.generate(random) }
     }
 
     fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use super::budget::BDD_STEPS_PER_NODE;
 use super::cone::{Cone, Model};
 use super::cover::Cube;
 use super::hash::Keyed;
+use crate::deadline::Deadline;
 use crate::fault::{Fault, seeded};
-use std::time::Instant;
 
 /// A diagram node or its complement. The same packing as a graph literal, over other nodes: 0 is the constant.
 type Edge = Lit;
@@ -43,7 +43,7 @@ const STEPS_PER_CLOCK: u64 = 1 << 14;
 pub(super) struct Ceiling {
     pub(super) nodes: usize,
     pub(super) steps: u64,
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Option<Deadline>,
 }
 
 /// How a run ended.
@@ -255,7 +255,7 @@ impl<'a> Bdd<'a> {
         }
         self.steps += 1;
         let look = self.steps.is_multiple_of(STEPS_PER_CLOCK);
-        if look && ceiling.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if look && ceiling.deadline.is_some_and(|deadline| deadline.has_passed()) {
             return Err(OutOfBudget);
         }
         Ok(())

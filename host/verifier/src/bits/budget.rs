@@ -1,9 +1,9 @@
 //! Ceilings of the bit-level engine, each with its unit and its reason.
 //!
 //! In: nothing. Out: constants, and [`QueryBudget`] for callers that want less. Counts come before clocks: a verdict
-//! that depends on counts is the same on every machine. The clock is only the last resort of a busy host.
+//! that depends on counts is the same on every machine. The clock is the last resort.
 
-use std::time::Instant;
+use crate::deadline::Deadline;
 
 /// And-gates and inputs of one graph, so of one module. A 64-bit multiplier takes about 37,000 and a divider about
 /// 45,000; real page-table helpers stay below 5,000. At 12 bytes a node and 17 a table slot this is about 7 MiB.
@@ -60,7 +60,7 @@ pub struct QueryBudget {
     /// Conflicts of its SAT search; 0 switches the engine off.
     pub sat_conflicts: u32,
     /// When to give up whatever the counts say.
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Deadline>,
 }
 
 impl Default for QueryBudget {

@@ -16,7 +16,6 @@ use super::simulate::{Patterns, Simulator, shrink};
 use super::word::{self, Word};
 use crate::fault::{Fault, seeded};
 use std::collections::VecDeque;
-use std::time::Instant;
 
 /// Counterexamples remembered for the next question: one batch.
 const RECENT_MODELS: usize = 64;
@@ -214,7 +213,7 @@ impl Decider {
 
     /// Whether the deadline of all questions has passed: then every answer is [`Exhausted::Deadline`].
     pub fn out_of_time(&self) -> bool {
-        self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.budget.deadline.is_some_and(|deadline| deadline.has_passed())
     }
 
     /// Puts one question to the engines and books what it cost.
@@ -382,7 +381,7 @@ impl<'a> Query<'a> {
     }
 
     fn out_of_time(&self) -> bool {
-        self.left.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.left.deadline.is_some_and(|deadline| deadline.has_passed())
     }
 
     fn exhausted(&self) -> Exhausted {

@@ -11,17 +11,17 @@
 
 use super::aig::Lit;
 use super::cone::{Cone, Model};
+use crate::deadline::Deadline;
 use crate::fault::{Fault, seeded};
 use batsat::{Callbacks, ClauseKind, Solver, SolverInterface, lbool};
 use std::cell::Cell;
-use std::time::Instant;
 
 /// What one run may have cost in all, earlier runs included.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ceiling {
     pub(super) conflicts: u64,
     pub(super) decisions: u64,
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Option<Deadline>,
 }
 
 /// How a run ended.
@@ -53,7 +53,7 @@ impl Callbacks for Meter {
             return true;
         }
         // A decision in a large question costs up to a millisecond, a look at the clock 30 ns.
-        self.ceiling.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.ceiling.deadline.is_some_and(|deadline| deadline.has_passed())
     }
 }
 

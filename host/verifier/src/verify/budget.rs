@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-/// Wall time of one plugin under one configuration, from the first instruction lifted to the last law. Counts stop
-/// everything long before on an idle machine; the clock is for the busy host and for law files of thousands of laws.
+/// Time that the thread may run for one plugin under one configuration, from the first instruction lifted to the last law.
+/// Counts stop nearly everything long before; the clock is for law files of thousands of laws.
 pub const TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Bits set in a value up to which a report lists them by number beside the value.

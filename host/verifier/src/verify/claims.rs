@@ -5,8 +5,6 @@
 //! a [`super::VerifiedPlugin`] rests, and there is no way from here to one. Not handled: laws and geometry, for which a
 //! plugin must be whole.
 
-use std::time::Instant;
-
 use ptwalk_abi::Config;
 
 use super::explain::Names;
@@ -15,6 +13,7 @@ use super::{ExportFacts, LawSet, Run, Session, budget, safety};
 use crate::bits::budget::{self as bits_budget, QueryBudget};
 use crate::blast::Prover;
 use crate::code::Code;
+use crate::deadline::Deadline;
 use crate::expr::{Arena, ExprId, Width};
 use crate::lift;
 use crate::report::{Diagnostic, Errors};
@@ -61,7 +60,7 @@ pub struct Claims {
 impl Session<'_> {
     /// What is claimed of the exports, without laws and geometry.
     pub fn claims(&self, config: &Config) -> Claims {
-        let deadline = Instant::now() + budget::TIME_MAX;
+        let deadline = Deadline::after(budget::TIME_MAX);
         let query = QueryBudget { deadline: Some(deadline), ..QueryBudget::default() };
         let prover = Prover::new(bits_budget::GATES, query);
         let (errors, names, laws) = (Errors::default(), Names::default(), LawSet::none());

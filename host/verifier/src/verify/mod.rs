@@ -47,6 +47,7 @@ pub use values::{Counterexample, Side, Value};
 use crate::bits::budget::{self as bits_budget, QueryBudget};
 use crate::blast::Prover;
 use crate::code::Code;
+use crate::deadline::Deadline;
 use crate::laws::Exports;
 use crate::lift::{self, DecodeError, Lifted, Module};
 use crate::report::{Diagnostic, Errors, Rejection};
@@ -150,7 +151,7 @@ impl<'p> Session<'p> {
     }
 
     fn decide(&self, config: &Config, laws: &LawSet, demand: Demand) -> Decided {
-        let deadline = Instant::now() + budget::TIME_MAX;
+        let deadline = Deadline::after(budget::TIME_MAX);
         let budget = QueryBudget { deadline: Some(deadline), ..QueryBudget::default() };
         let prover = Prover::new(bits_budget::GATES, budget);
         let mut run = Run {
@@ -174,7 +175,7 @@ struct Run<'s, 'p> {
     config: &'s Config,
     laws: &'s LawSet,
     prover: Prover,
-    deadline: Instant,
+    deadline: Deadline,
     errors: Errors,
     names: Names,
     /// The inputs for which something is refused.

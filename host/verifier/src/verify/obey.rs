@@ -5,8 +5,6 @@
 //! about a helper whose closed form does not stand for the code is not decided. Laws of the host that hold because
 //! their precondition never does are not applicable; of a file, an error (C890).
 
-use std::time::Instant;
-
 use ptwalk_abi::Helper;
 
 use super::question::{Conclusion, UNCONFIRMED, engine, out_of_time};
@@ -110,7 +108,7 @@ impl Run<'_, '_> {
     }
 
     fn prove(&mut self, law: &BoundLaw<'_>, lifted: &Lifted, arena: &mut Arena, doubts: &Doubts) -> Settled {
-        if Instant::now() >= self.deadline {
+        if self.deadline.has_passed() {
             return unknown(law.law(), out_of_time());
         }
         let form = |helper: Helper| lifted.helper(helper).and_then(|export| export.result);

@@ -5,8 +5,6 @@
 //! Guaranteed: both results are what the code returns. Bounded by the inputs tried, and by the clock of the
 //! verification. Not handled: state that shows only after three calls or more.
 
-use std::time::Instant;
-
 use ptwalk_abi::Helper;
 
 use super::Run;
@@ -65,7 +63,7 @@ impl Run<'_, '_> {
     }
 
     fn differ(&self, helper: Helper, args: &[u64], between: Option<(Helper, &Vec<u64>)>) -> Option<Twice> {
-        if Instant::now() >= self.deadline {
+        if self.deadline.has_passed() {
             return None;
         }
         let mut calls = vec![(helper.name(), args), (helper.name(), args)];

@@ -9,6 +9,7 @@ use crate::bits::cone::Cone;
 use crate::bits::decide::{DecideError, Decider, Engine, Exhausted, Implication, Spent, Verdict};
 use crate::bits::sat::{Ceiling, Outcome, Sat};
 use crate::bits::word::{self, Word};
+use crate::deadline::Deadline;
 use crate::fault::{self, Fault};
 use std::time::{Duration, Instant};
 
@@ -362,7 +363,7 @@ fn a_search_past_its_deadline_decides_nothing() -> Result<(), Finding> {
     let equal = found(word::eq(&mut g, &left, &right))?;
     let cone = Cone::of(&g, !equal);
     let mut search = Sat::new(&cone);
-    let ceiling = Ceiling { conflicts: u64::MAX, decisions: u64::MAX, deadline: Some(Instant::now()) };
+    let ceiling = Ceiling { conflicts: u64::MAX, decisions: u64::MAX, deadline: Some(Deadline::after(Duration::ZERO)) };
     let outcome = search.run(&ceiling);
     // The solver asks whether to stop before the first decision, and once more on its way out.
     if outcome != Outcome::Exhausted || search.decisions() > 2 {
@@ -376,7 +377,7 @@ fn a_deadline_ends_a_question() -> Result<(), Finding> {
     let (mut g, x, y) = found(two_inputs())?;
     let (left, right) = found(distributed(&mut g, &x, &y))?;
     let start = Instant::now();
-    let deadline = start + Duration::from_millis(100);
+    let deadline = Deadline::after(Duration::from_millis(100));
     let mut decider = Decider::new(QueryBudget { deadline: Some(deadline), ..QueryBudget::default() });
     match found(decider.equivalent(&mut g, &left, &right))? {
         Verdict::Unknown { exhausted: Exhausted::Deadline, .. } => {}
