@@ -42,17 +42,18 @@ fn writes_verdicts_until_it_is_killed() {
 #[test]
 fn a_verdict_is_whole_or_absent_whenever_its_writer_is_killed() {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let at = folder.path().join("cache");
     let (plugin, laws) = (plugin::load("arm64").expect("embedded"), plugin::host_laws().expect("the host's laws"));
     let mut found = 0;
     for round in 0..20_u64 {
+        let at = folder.path().join(round.to_string());
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "killed::writes_verdicts_until_it_is_killed"])
             .env(FOLDER, &at)
             .stdout(Stdio::null())
             .spawn()
             .expect("this test starts");
-        let written = || std::fs::read_dir(&at).is_ok_and(|mut entries| entries.next().is_some());
+        let is_verdict = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().ends_with(".verdict");
+        let written = || std::fs::read_dir(&at).is_ok_and(|entries| entries.flatten().any(is_verdict));
         until("the first verdict", written);
         std::thread::sleep(Duration::from_micros(700 * round));
         child.kill().expect("killed");

@@ -28,6 +28,3 @@ pub use request::{DumpRequest, GupRequest, Request, SwapRequest, Verb, WalkReque
 pub use server::{Drained, Server, Stop};
 pub use service::{Service, Setup, Swapped};
 pub use socket::BindError;
-
-#[cfg(test)]
-mod tests;
