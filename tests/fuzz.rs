@@ -69,7 +69,8 @@ macro_rules! smokes {
 }
 
 smokes! {
-    cores table_images pgmap_files sandbox claims hidden engines narrow provers alike limits compiled laws walks
+    cores table_images pgmap_files contents vmcoreinfo law_files zone_files requests sandbox claims hidden engines narrow provers
+    alike limits compiled laws walks reference gup_model
 }
 
 #[test]

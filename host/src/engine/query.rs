@@ -6,6 +6,7 @@
 //! module states what it means once ([`Query::evaluate`], [`Query::keep`]).
 
 use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, Op, Slot};
+use ptwalk_verifier::fault::{Fault, seeded};
 
 use super::condition::Condition;
 use super::{EngineError, Failed, Words};
@@ -345,7 +346,9 @@ impl Query {
         if level == Level::Pte {
             return query.target(Facts::PRESENT, Op::Pfn);
         }
-        query.ask_hugepd().target(Facts::MAPS, Op::Pfn).target(Facts::PRESENT, Op::PagePaddr)
+        // At the pgd a frame has the name of its page alone.
+        let frame = if query.scan.frame.is_some() || seeded(Fault::WalkLeafWithoutReader) { Op::Pfn } else { Op::Page };
+        query.ask_hugepd().target(Facts::MAPS, frame).target(Facts::PRESENT, Op::PagePaddr)
     }
 
     /// Every fact that the query could come to.
@@ -371,7 +374,7 @@ impl Query {
     /// past; above them every entry is looked at by itself.
     fn gup(level: Level, layout: Layout, gup: &Gup) -> Query {
         let Gup { policy, flags, .. } = *gup;
-        let write = u64::from(flags.has(FollFlags::WRITE));
+        let write = u64::from(flags.has(FollFlags::WRITE) && !seeded(Fault::GupReadsOnly));
         let ask_if = |query: Query, asked: bool, fact, op| if asked { query.ask(fact, op, 0) } else { query };
         let query = Query::new(level, layout)
             .ask(Facts::NONE, Op::None, 0)
@@ -386,7 +389,11 @@ impl Query {
             let permitted = Condition::any(Facts::PERMITTED);
             let usable = if policy.stops_at_protnone(flags) { permitted.and(!protnone) } else { permitted };
             let ordinary = !Condition::any(Facts::SPECIAL);
-            let known = if policy.devmap { Condition::any(Facts::DEVMAP).or(ordinary) } else { ordinary };
+            let known = if policy.devmap && !seeded(Fault::GupSpecialBeforeDevmap) {
+                Condition::any(Facts::DEVMAP).or(ordinary)
+            } else {
+                ordinary
+            };
             let shown = query.asked().and(Facts::DEVMAP.or(Facts::WRITE));
             query.scan =
                 Scan { keep: usable.and(known), until: true, frame: Helper::find(level, Op::Pfn), shown, layout };

@@ -110,7 +110,8 @@ impl<'a> Sections<'a> {
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    if let wasmparser::TypeRef::Func(ty) = import.map_err(build_error)?.ty {
+                    let ty = import.map_err(build_error)?.ty;
+                    if let wasmparser::TypeRef::Func(ty) | wasmparser::TypeRef::FuncExact(ty) = ty {
                         self.import_types.push(ty);
                     }
                 }

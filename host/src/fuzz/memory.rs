@@ -10,10 +10,10 @@ use crate::image::builder::CoreBuilder;
 
 /// `EM_AARCH64`.
 pub const AARCH64: u16 = 183;
-/// `EM_X86_64`.
-pub const X86_64: u16 = 62;
 /// `EM_PPC64`.
 pub const PPC64: u16 = 21;
+/// `EM_X86_64`.
+pub const X86_64: u16 = 62;
 
 /// Physical memory as words; what is between them is zero.
 #[derive(Clone, Default)]

@@ -7,9 +7,12 @@
 //! What is claimed and what the properties have shown is in `docs/soundness.md`.
 
 mod alter;
+mod clock;
+mod contents;
 mod corpus;
 pub mod engines;
 pub mod grammar;
+mod gup_model;
 mod images;
 mod laws;
 pub mod memory;
@@ -21,11 +24,15 @@ mod plugins;
 #[cfg(feature = "seeded-faults")]
 pub mod power;
 mod random;
+mod reference;
+mod requests;
 mod run;
 mod subject;
 mod tables;
 mod target;
+mod texts;
 mod trim;
+mod walker;
 
 pub use mutate::mutate;
 pub use random::Random;
@@ -38,6 +45,11 @@ pub static PROPERTIES: &[Entry] = &[
     images::CORES,
     images::TABLE_IMAGES,
     images::PGMAP_FILES,
+    contents::CONTENTS,
+    texts::VMCOREINFO,
+    texts::LAW_FILES,
+    texts::ZONE_FILES,
+    requests::REQUESTS,
     plugins::SANDBOX,
     modules::claims::CLAIMS,
     modules::claims::HIDDEN,
@@ -49,6 +61,8 @@ pub static PROPERTIES: &[Entry] = &[
     modules::compiled::COMPILED,
     laws::LAWS,
     tables::WALKS,
+    walker::REFERENCE,
+    gup_model::GUP_MODEL,
     tables::GUP,
 ];
 

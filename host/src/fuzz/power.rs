@@ -37,6 +37,11 @@ pub const fn oracles(fault: Fault) -> &'static [&'static str] {
         (_, Area::Prover) => &["provers", "narrow", "compiled"],
         (_, Area::Laws) => &["laws"],
         (_, Area::Reducer | Area::CodeGenerator) => &["compiled"],
+        (_, Area::VectorKernel) => &["compiled", "reference"],
+        (_, Area::Walker) => &["reference"],
+        (_, Area::Gup) => &["gup_model"],
+        (Fault::PgmapEndIncluded, _) => &["pgmap_files"],
+        (_, Area::Inputs) => &["contents"],
     }
 }
 

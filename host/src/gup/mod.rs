@@ -13,6 +13,7 @@ pub mod policy;
 mod range;
 
 use ptwalk_abi::{Helper, Level, Pfn, VirtAddr};
+use ptwalk_verifier::fault::{Fault, seeded};
 
 use crate::engine::Engine;
 use crate::errno::Errno;
@@ -64,9 +65,10 @@ pub const PIN_BIAS: i64 = 1024;
 
 impl Hold {
     /// References that a page holds.
-    pub const fn refs(self) -> i64 {
+    pub fn refs(self) -> i64 {
         match self {
             Hold::Get | Hold::PinCount => 1,
+            Hold::Pin if seeded(Fault::GupPinAsReference) => 1,
             Hold::Pin => PIN_BIAS,
             Hold::Nothing => 0,
         }

@@ -1,6 +1,7 @@
 //! The fast walk itself: what GUP does at each entry, level by level (mm/gup.c), as its policy says.
 
 use ptwalk_abi::{Geometry, Helper, Level, MmuPerms, Pfn, PhysAddr, VaRange, VirtAddr};
+use ptwalk_verifier::fault::{Fault, seeded};
 
 use super::policy::Taken;
 use super::{FollFlags, Gup, Hold, PinnedPage, Policy, Stop, StopReason};
@@ -127,11 +128,12 @@ impl<'a> GupWalk<'a> {
             }
             self.pgmap = self.zone.get_dev_pagemap(self.phys(pfn), self.pgmap.take());
             if self.pgmap.is_none() {
-                self.undo(self.pages_at_table);
+                let last = self.pages.len().saturating_sub(1).max(self.pages_at_table);
+                self.undo(if seeded(Fault::GupUndoOnePage) { last } else { self.pages_at_table });
                 return Err(StopReason::NoPgmap);
             }
         }
-        let head = self.zone.compound_head(pfn);
+        let head = if seeded(Fault::GupReferenceOnTail) { pfn } else { self.zone.compound_head(pfn) };
         let hold = if self.closely {
             self.pte_closely(batch, index, (pfn, head), facts)?
         } else if self.zone.try_get(head, 1) {
@@ -156,7 +158,11 @@ impl<'a> GupWalk<'a> {
     ) -> Result<Hold, StopReason> {
         let hold = self.grab(pfn, head, 1, false)?;
         let secret = self.policy.secretmem && self.zone.page_kind(head) == Some(PageKind::Secretmem);
-        let above = if self.policy.rechecks_pmd { batch.table.trail.last() } else { None };
+        let above = if self.policy.rechecks_pmd && !seeded(Fault::GupPmdNotRechecked) {
+            batch.table.trail.last()
+        } else {
+            None
+        };
         let checked = if secret {
             Err(StopReason::Secretmem)
         } else if self.changed(&batch.passed(index)) || above.is_some_and(|at| self.changed(at)) {
@@ -165,7 +171,9 @@ impl<'a> GupWalk<'a> {
             self.may_pin(head, facts)
         };
         if let Err(reason) = checked {
-            hold.release(self.zone, head, 1);
+            if !(seeded(Fault::GupChangedPageKept) && reason == StopReason::Changed) {
+                hold.release(self.zone, head, 1);
+            }
             return Err(reason);
         }
         Ok(hold)
@@ -217,6 +225,7 @@ impl<'a> GupWalk<'a> {
     fn compound(&mut self, step: &Step, Record { facts, target }: Record) -> Flow {
         let head = self.zone.compound_head(Pfn(target));
         let count = i64::try_from(step.range.bytes() >> self.page_shift).unwrap_or(i64::MAX);
+        let count = if seeded(Fault::GupHugeOneReference) { 1 } else { count };
         let hold = match self.grab(Pfn(target), head, count, true) {
             Ok(hold) => hold,
             Err(reason) => return self.stop_at(step, reason),
@@ -320,6 +329,7 @@ impl<'a> GupWalk<'a> {
     fn frames(&self, step: &Step, base: Pfn) -> impl Iterator<Item = (VirtAddr, Pfn)> + use<> {
         let (first, shift) = (step.range.first, self.page_shift);
         let skipped = (first.0 - step.span_start.0) >> shift;
+        let skipped = if seeded(Fault::GupHugeFromFirstPage) { 0 } else { skipped };
         let count = u64::try_from(step.range.bytes() >> shift).unwrap_or(u64::MAX);
         (0..count).map(move |i| (VirtAddr(first.0 + (i << shift)), Pfn(base.0.wrapping_add(skipped + i))))
     }
@@ -380,7 +390,7 @@ impl Visitor for GupWalk<'_> {
     }
 
     fn leave(&mut self, depth: usize) {
-        if depth == self.pte_depth {
+        if depth == self.pte_depth && !seeded(Fault::GupPgmapLeaks) {
             self.zone.put_dev_pagemap(self.pgmap.take());
         }
     }

@@ -23,13 +23,14 @@ pub struct CoreBuilder {
     machine: u16,
     loads: Vec<Load>,
     notes: Vec<u8>,
+    note_align: u64,
     count_in_section: bool,
 }
 
 impl CoreBuilder {
     /// A core of a machine (`e_machine`) without memory.
     pub fn new(order: ByteOrder, machine: u16) -> CoreBuilder {
-        CoreBuilder { order, machine, loads: Vec::new(), notes: Vec::new(), count_in_section: false }
+        CoreBuilder { order, machine, loads: Vec::new(), notes: Vec::new(), note_align: 0, count_in_section: false }
     }
 
     /// Memory at `pa`.
@@ -44,11 +45,18 @@ impl CoreBuilder {
         self
     }
 
+    /// What notes are aligned to, as `p_align` says: 8, or else 4. To be said before the first.
+    pub fn align_notes(mut self, align: u64) -> CoreBuilder {
+        self.note_align = align;
+        self
+    }
+
     /// A note.
     ///
     /// # Panics
     /// Where it takes 4 GiB.
     pub fn note(mut self, owner: &str, note_type: u32, desc: &[u8]) -> CoreBuilder {
+        let align = if self.note_align == 8 { 8 } else { 4 };
         let size = |len: usize| u32::try_from(len).expect("a note of a test is small");
         for word in [size(owner.len() + 1), size(desc.len()), note_type] {
             put(&mut self.notes, self.order, word.into(), 4);
@@ -58,7 +66,7 @@ impl CoreBuilder {
             if part == owner.as_bytes() {
                 self.notes.push(0);
             }
-            self.notes.resize(self.notes.len().next_multiple_of(4), 0);
+            self.notes.resize(self.notes.len().next_multiple_of(align), 0);
         }
         self
     }
@@ -101,11 +109,11 @@ impl CoreBuilder {
             put(&mut file, order, value, bytes);
         }
         if !self.notes.is_empty() {
-            put_program_header(&mut file, order, 4, data_at, 0, self.notes.len() as u64, 0);
+            put_program_header(&mut file, order, (4, self.note_align), data_at, 0, self.notes.len() as u64, 0);
             data_at += self.notes.len() as u64;
         }
         for load in &self.loads {
-            put_program_header(&mut file, order, 1, data_at, load.pa, load.bytes.len() as u64, load.memory_bytes);
+            put_program_header(&mut file, order, (1, 0), data_at, load.pa, load.bytes.len() as u64, load.memory_bytes);
             data_at += load.bytes.len() as u64;
         }
         if sections > 0 {
@@ -124,7 +132,7 @@ impl CoreBuilder {
 fn put_program_header(
     file: &mut Vec<u8>,
     order: ByteOrder,
-    p_type: u64,
+    (p_type, p_align): (u64, u64),
     file_offset: u64,
     pa: u64,
     file_bytes: u64,
@@ -133,7 +141,7 @@ fn put_program_header(
     let p_vaddr = 0xffff_8000_0000_0000 ^ pa;
     put(file, order, p_type, 4);
     put(file, order, 4, 4); // p_flags: readable
-    for value in [file_offset, p_vaddr, pa, file_bytes, memory_bytes, 0] {
+    for value in [file_offset, p_vaddr, pa, file_bytes, memory_bytes, p_align] {
         put(file, order, value, 8);
     }
 }

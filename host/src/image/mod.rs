@@ -29,6 +29,7 @@ use std::path::Path;
 
 use memmap2::Mmap;
 use ptwalk_abi::PhysAddr;
+use ptwalk_verifier::fault::{Fault, seeded};
 
 pub use container::Container;
 pub use error::{FileKind, ImageError, NoteField, Part};
@@ -251,6 +252,7 @@ impl Image {
         let Some(segment) = after.checked_sub(1).and_then(|index| segments.get(index)) else { return &[] };
         let skipped = pa.0 - segment.pa.0;
         let Some(left) = segment.len.checked_sub(skipped) else { return &[] };
+        let left = if seeded(Fault::RunBeyondSegment) { segment.len } else { left };
         slice(self.backing.bytes(), segment.file_offset + skipped, len.min(left)).unwrap_or_default()
     }
 

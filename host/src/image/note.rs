@@ -9,6 +9,7 @@
 
 use object::Endianness;
 use object::elf::NoteHeader64;
+use ptwalk_verifier::fault::{Fault, seeded};
 use std::mem::offset_of;
 
 use super::ByteOrder;
@@ -55,7 +56,7 @@ pub(super) fn read_notes(
     segment: &NoteSegment,
     notes: &mut Vec<Note>,
 ) -> Result<(), ImageError> {
-    let align = if segment.align == 8 { 8 } else { 4 };
+    let align = if segment.align == 8 && !seeded(Fault::NotesUnaligned) { 8 } else { 4 };
     let mut at = segment.start;
     while at < segment.end {
         let left = segment.end - at;

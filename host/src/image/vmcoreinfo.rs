@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use ptwalk_abi::VirtAddr;
+use ptwalk_verifier::fault::{Fault, seeded};
 
 /// The parsed lines of a VMCOREINFO note.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +137,8 @@ impl VmcoreInfo {
     /// # Cost
     /// A scan of the lines, as for all accessors.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.entries().find(|&(found, _)| found == key).map(|(_, value)| value)
+        let mut found = self.entries().filter(|&(found, _)| found == key).map(|(_, value)| value);
+        if seeded(Fault::LastKeyWins) { found.last() } else { found.next() }
     }
 
     /// `OSRELEASE`: the kernel's version as `uname -r` prints it.
@@ -244,7 +246,7 @@ fn parse_number(value: &str) -> Option<i128> {
         return parse_decimal(digits).map(|magnitude| -i128::from(magnitude)).filter(|&n| n >= i128::from(i64::MIN));
     }
     let magnitude = match value.strip_prefix("0x") {
-        Some(digits) => parse_digits(digits, 16),
+        Some(digits) => parse_digits(digits, if seeded(Fault::HexOfNumbers) { 10 } else { 16 }),
         None => parse_decimal(value),
     };
     magnitude.map(i128::from)

@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use ptwalk_abi::{Geometry, Half, Helper, Level, MmuPerms, PhysAddr, Slot, VaRange, VirtAddr};
+use ptwalk_verifier::fault::{Fault, seeded};
 use thiserror::Error;
 
 use crate::engine::query::Layout;
@@ -116,7 +117,8 @@ impl Table<'_> {
     pub fn clip(&self, first: u32, last: u32) -> VaRange {
         let start = self.span_start(first);
         let end = VirtAddr(self.span_start(last).0 + (self.slot.span_bytes() - 1));
-        VaRange { first: start.max(self.range.first), last: end.min(self.range.last) }
+        let last = if seeded(Fault::WalkRangeEndForgotten) { end } else { end.min(self.range.last) };
+        VaRange { first: start.max(self.range.first), last }
     }
 }
 
@@ -343,7 +345,8 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
                     continue;
                 }
                 Flow::Descend { table, perms, ahead } => {
-                    (self.shape(depth + 1, None), table, frame.perms & perms, ahead)
+                    let above = if seeded(Fault::WalkPermsUnfolded) { MmuPerms::ALL } else { frame.perms };
+                    (self.shape(depth + 1, None), table, above & perms, ahead)
                 }
                 Flow::Directory(Directory { table, slot }) => {
                     (self.shape(depth + 1, Some(slot)), table, frame.perms, None)
@@ -493,6 +496,7 @@ impl<'i> Frame<'i> {
         let (first, table) = (self.next, self.table(&[]));
         let present = tables.image.next_present(table.entry_pa(first)).map(|pa| pa.0.saturating_sub(self.table.0));
         let resume = present.and_then(|bytes| u32::try_from(bytes.div_ceil(8)).ok()).unwrap_or(u32::MAX);
+        let resume = if seeded(Fault::WalkMissingSkipsTable) { u32::MAX } else { resume };
         let resume = resume.clamp(first + 1, self.last + 1);
         self.next = resume;
         (table.passed(first, 0), table.clip(first, resume - 1))

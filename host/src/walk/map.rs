@@ -12,6 +12,7 @@
 //! tables that it could hold.
 
 use ptwalk_abi::{Half, Helper, Level, MmuPerms, Op, Pfn, PhysAddr, Slot, VaRange};
+use ptwalk_verifier::fault::{Fault, seeded};
 
 use super::descent::{Batch, Directory, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
 use super::event::{Attrs, Effective, Event, Mapping, Problem, ProblemKind};
@@ -111,6 +112,7 @@ impl Context {
         let table = &batch.table;
         let range = table.clip(index, index);
         let offset = range.first.0 - table.span_start(index).0;
+        let offset = if seeded(Fault::WalkOffsetLost) { 0 } else { offset };
         let perms = table.perms_above & facts.perms();
         let at = batch.passed(index);
         Mapping {
@@ -312,7 +314,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let (filter, exact) = (&self.filters[batch.table.depth], self.exact[batch.table.depth]);
         let wanted = |word: u64| {
             let facts = batch.layout.facts(word);
-            !exact || filter.holds(facts.or(Facts::effective((facts.perms() & batch.table.perms_above).bits())))
+            let above = if seeded(Fault::WalkFilterOwnPermissions) { MmuPerms::ALL } else { batch.table.perms_above };
+            !exact || filter.holds(facts.or(Facts::effective((facts.perms() & above).bits())))
         };
         let is_pte = batch.table.slot.level == Level::Pte;
         let maps = |word: u64| {
@@ -400,7 +403,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let below = if facts.has(Facts::HUGEPD) {
             let directory = Directory::of(engine, self.tables.geometry, batch, index)?;
             directory.map(|Directory { table, slot }| Below { table, slot: Some(slot), perms: MmuPerms::ALL })
-        } else if facts.has(Facts::BAD) && !used {
+        } else if facts.has(Facts::BAD) && !used && !seeded(Fault::WalkBadFollowed) {
             None
         } else {
             let perms = if self.context.perms_known { facts.perms() } else { MmuPerms::ALL };
@@ -412,7 +415,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             self.sink.event(&problem(ProblemKind::Bad), trail)?;
             return Ok(None);
         };
-        if passed.table == below.table || trail.iter().any(|passed| passed.table == below.table) {
+        let is_above = trail.iter().any(|passed| passed.table == below.table) && !seeded(Fault::WalkCycleUnseen);
+        if passed.table == below.table || is_above {
             self.sink.event(&problem(ProblemKind::Cycle), trail)?;
             return Ok(None);
         }
@@ -439,6 +443,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         if self.split.is_some_and(|split| split <= depth) {
             let trail = batch.table.trail.iter().copied().chain([passed]).collect();
             let (range, perms_above) = (batch.table.clip(index, index), batch.table.perms_above & perms);
+            let perms_above = if seeded(Fault::WalkPartForgetsAbove) { MmuPerms::ALL } else { perms_above };
             self.sink.subtree(Subtree { depth, directory, table, range, perms_above, trail }, &mut self.budget)?;
             return Ok(None);
         }

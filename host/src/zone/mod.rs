@@ -19,6 +19,7 @@ mod types;
 use std::collections::{BTreeMap, HashMap};
 
 use ptwalk_abi::{Pfn, PhysAddr};
+use ptwalk_verifier::fault::{Fault, seeded};
 use serde::{Deserialize, Serialize};
 
 pub use error::ZoneError;
@@ -234,7 +235,7 @@ impl Zone {
     /// The pgmap whose range holds a frame, live or not, without taking a reference.
     pub fn find(&self, pa: PhysAddr) -> Option<PgmapId> {
         let (_, (end, id)) = self.by_start.range(..=pa).next_back()?;
-        (pa < *end).then_some(*id)
+        (pa < *end || (pa == *end && seeded(Fault::PgmapEndIncluded))).then_some(*id)
     }
 
     /// `get_dev_pagemap(pfn, cached)` (kernel/memremap.c, v5.3): the cached pgmap, whose reference is kept, if it holds
@@ -247,7 +248,8 @@ impl Zone {
             }
             self.put_dev_pagemap(cached);
         }
-        let id = self.find(pa).filter(|id| self.pgmap(*id).live)?;
+        let gives = |id: &PgmapId| self.pgmap(*id).live || seeded(Fault::GupKilledPgmapFound);
+        let id = self.find(pa).filter(gives)?;
         self.pgmap_refs[id.0] += 1;
         Some(id)
     }

@@ -48,6 +48,14 @@ pub enum Area {
     Reducer,
     /// Cranelift's code for closed forms.
     CodeGenerator,
+    /// Kernels that look at several entries at a time.
+    VectorKernel,
+    /// The descent and what a forensic walk makes of it.
+    Walker,
+    /// `get_user_pages_fast`, and the books of devices and references.
+    Gup,
+    /// Readers of images and of files beside them.
+    Inputs,
 }
 
 faults! {
@@ -136,7 +144,52 @@ faults! {
         CodeQuotientKept "compiled code divides by -1 as by 1",
         CodeTableShort "compiled code takes the last entry of a table for one beyond",
     }
+    VectorKernel {
+        VectorTailLost "entries behind the last whole line are not looked at",
+        VectorIndexFromZero "a run that does not begin at entry 0 is numbered as if it did",
+        VectorOrderIgnored "entries stored most significant byte first are read the other way round",
+        VectorInversionLost "a test for what is not kept is one for what is",
+        VectorTermLost "the last term of a word is left out",
+        VectorUntilLost "a scan that should end goes on",
+    }
+    Walker {
+        WalkCycleUnseen "a table that is on its own trail is entered again",
+        WalkPermsUnfolded "the permissions of the entries above are forgotten two levels down",
+        WalkBadFollowed "a table that the MMU would not use is followed",
+        WalkRangeEndForgotten "the last leaf is not cut to the range",
+        WalkMissingSkipsTable "behind entries that are not in the image the rest of the table is skipped",
+        WalkOffsetLost "a leaf that the range begins inside of is shown from its first byte",
+        WalkFilterOwnPermissions "a filter on effective permissions looks at the leaf alone",
+        WalkPartForgetsAbove "a part of a walk forgets the permissions above it",
+        WalkLeafWithoutReader "a leaf at the pgd is taken from the address of the next table",
+    }
+    Gup {
+        GupUndoOnePage "a missing pgmap gives back the last page of the table instead of all",
+        GupChangedPageKept "a page whose entry changed keeps its reference",
+        GupReferenceOnTail "references are counted on the page, not on its head",
+        GupPmdNotRechecked "the pmd above a pte is not looked at again",
+        GupSpecialBeforeDevmap "a pte that is special and device memory is refused",
+        GupKilledPgmapFound "a pgmap that was killed still gives references",
+        GupPgmapLeaks "the pgmap found last keeps its reference when a table is left",
+        GupHugeOneReference "the pages of a huge leaf hold one reference together",
+        GupHugeFromFirstPage "the pages of a huge leaf are counted from its first, wherever the range begins",
+        GupPinAsReference "a pin of a small page is one reference",
+        GupReadsOnly "entries are asked for reading whatever the access",
+    }
+    Inputs {
+        LoadsUncompared "loads that overlap need not agree",
+        NotesUnaligned "notes aligned to 8 bytes are read as if to 4",
+        LastKeyWins "of two lines of VMCOREINFO with one key the last counts",
+        HexOfNumbers "a number of VMCOREINFO that begins with 0x is decimal",
+        ExtentsUnaligned "extents of a table image follow each other without gaps in the file",
+        RunBeyondSegment "memory asked for behind the beginning of a segment reaches as far beyond its end",
+        PgmapEndIncluded "the first byte behind a pgmap belongs to it",
+    }
 }
+
+pub use switch::seeded;
+#[cfg(any(test, feature = "seeded-faults"))]
+pub use switch::with;
 
 #[cfg(not(any(test, feature = "seeded-faults")))]
 mod switch {
@@ -188,6 +241,7 @@ mod switch {
         static ACTIVE: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
     }
 
+    /// Whether a fault is switched on in this thread.
     pub fn seeded(fault: Fault) -> bool {
         let number = fault as usize;
         ACTIVE.get()[number / 64] >> (number % 64) & 1 == 1
@@ -205,7 +259,3 @@ mod switch {
         result
     }
 }
-
-pub use switch::seeded;
-#[cfg(any(test, feature = "seeded-faults"))]
-pub use switch::with;

@@ -10,6 +10,7 @@
 use std::arch::x86_64::*;
 
 use ptwalk_verifier::bits::cover::Cube;
+use ptwalk_verifier::fault::{Fault, seeded};
 use ptwalk_verifier::reduce::{KEEP_MAX, MOVES_MAX, Reduction, TERMS_MAX, Term};
 
 use super::super::{Run, Words};
@@ -61,16 +62,21 @@ impl Kernel {
         let first = reduction.keep.first().copied();
         let mut masks = Masks {
             keep: [first.unwrap_or(ALWAYS); KEEP_MAX],
-            inverted: reduction.inverted != first.is_none(),
+            inverted: reduction.inverted != first.is_none() && !seeded(Fault::VectorInversionLost),
             moves: [(0, 64, 0); MOVES_MAX],
             terms: [Term { cube: ALWAYS, toggles: 0 }; TERMS_MAX],
             constant: reduction.constant,
             index_shift,
-            until,
-            big_endian,
+            until: until && !seeded(Fault::VectorUntilLost),
+            big_endian: big_endian && !seeded(Fault::VectorOrderIgnored),
         };
         masks.keep[..reduction.keep.len()].copy_from_slice(&reduction.keep);
         masks.terms[..reduction.terms.len()].copy_from_slice(&reduction.terms);
+        if seeded(Fault::VectorTermLost)
+            && let Some(last) = reduction.terms.len().checked_sub(1)
+        {
+            masks.terms[last].toggles = 0;
+        }
         for (place, one) in masks.moves.iter_mut().zip(&reduction.moves) {
             let distance = u64::from(one.right.unsigned_abs());
             // Bits that nothing is shifted into are 0 in the word, whatever the mask says.
@@ -96,6 +102,11 @@ impl Kernel {
     /// Appends the packed words of the entries kept to `out`. `first` is the index of the first entry.
     #[inline]
     pub fn scan(&self, run: Run<'_>, out: &mut Words) {
+        let run = Run {
+            bytes: if seeded(Fault::VectorTailLost) { &run.bytes[..run.bytes.len() & !63] } else { run.bytes },
+            first: if seeded(Fault::VectorIndexFromZero) { 0 } else { run.first },
+            ..run
+        };
         let count = run.bytes.len() / 8;
         // SAFETY: the processor has the instructions: asserted in `Kernel::new`, which chose the function.
         let kept = unsafe { (self.scan)(&self.masks, run, out.room(count + SLACK)) };

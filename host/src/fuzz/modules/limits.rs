@@ -4,10 +4,11 @@
 //! bounded by counts (`host/verifier/src/lift/budget.rs`); the coverage-guided target of the same name is run with a limit
 //! on every allocation.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Judged;
 use super::source::{Mix, Source};
+use crate::fuzz::clock::Clock;
 use crate::fuzz::grammar::{Guards, Shape};
 use crate::fuzz::minimise::Kind;
 use crate::fuzz::random::Random;
@@ -43,29 +44,4 @@ impl Property for Limits {
         tally.executions += u64::from(judged.is_some());
         if took > PATIENCE { Err(format!("slow: {} bytes took {took:?}", input.len()).into()) } else { Ok(()) }
     }
-}
-
-/// Time that this thread ran; by the wall where the system does not say.
-enum Clock {
-    Thread(Duration),
-    Wall(Instant),
-}
-
-impl Clock {
-    fn now() -> Clock {
-        ran().map_or_else(|| Clock::Wall(Instant::now()), Clock::Thread)
-    }
-
-    fn elapsed(&self) -> Duration {
-        match self {
-            Clock::Thread(begun) => ran().unwrap_or_default().saturating_sub(*begun),
-            Clock::Wall(begun) => begun.elapsed(),
-        }
-    }
-}
-
-/// Nanoseconds on a processor, the first field of `/proc/thread-self/schedstat` (`Documentation/scheduler/sched-stats.rst`).
-fn ran() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
 }

@@ -6,6 +6,7 @@
 //! whether the roots are aligned as it wants, which the session decides.
 
 use ptwalk_abi::{Extern, Half, Pfn, PhysAddr};
+use ptwalk_verifier::fault::{Fault, seeded};
 
 use super::fault::{Field, PtimgFault};
 use super::{ALIGN, ENCODING, MAGIC, TableInfo, VERSION, preamble, wire};
@@ -209,7 +210,8 @@ impl Header<'_> {
                 return Err(self.fault_at(place_of(index), PtimgFault::ExtentOverflow { pa, bytes }));
             }
             segments.push(Segment { pa, len: bytes, file_offset: end });
-            let next = end.checked_add(bytes).and_then(|end| end.checked_next_multiple_of(ALIGN));
+            let align = if seeded(Fault::ExtentsUnaligned) { ENTRY_BYTES } else { ALIGN };
+            let next = end.checked_add(bytes).and_then(|end| end.checked_next_multiple_of(align));
             // More than the file can hold, as the comparison below finds out.
             end = next.unwrap_or(u64::MAX);
         }
