@@ -46,9 +46,11 @@ fn bench_walks(criterion: &mut Criterion) {
         group.bench_function("native", |bencher| bencher.iter(|| native::walk(&set, &scans)));
         #[cfg(target_arch = "x86_64")]
         if support::vector::is_available() && shape != Shape::Blocks {
-            let scans = Scans { pte: support::vector::present, pmd: native::blocks };
-            assert_eq!(native::walk(&set, &scans), expected);
-            group.bench_function("native-avx512", |bencher| bencher.iter(|| native::walk(&set, &scans)));
+            let plain = Scans { pte: support::vector::present, pmd: native::blocks };
+            let ahead = Scans { pte: support::vector::present_ahead, pmd: native::blocks };
+            assert_eq!([native::walk(&set, &plain), native::walk(&set, &ahead)], [expected; 2]);
+            group.bench_function("native-avx512", |bencher| bencher.iter(|| native::walk(&set, &plain)));
+            group.bench_function("native-avx512-ahead", |bencher| bencher.iter(|| native::walk(&set, &ahead)));
         }
         bench_engines(&mut group, &tables, &present(), expected);
         group.finish();

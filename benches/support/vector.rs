@@ -12,6 +12,11 @@ pub fn is_available() -> bool {
 
 /// Ptes of v5.3: kept where bit 0 or bit 58 is set; frame from bits 47:12, devmap from bit 57.
 pub fn present(run: Run<'_>, words: &mut [u64; 512]) -> usize {
+    present_ahead(Run { ahead: &[], ..run }, words)
+}
+
+/// The same, which asks for the table that comes next meanwhile.
+pub fn present_ahead(run: Run<'_>, words: &mut [u64; 512]) -> usize {
     assert!(is_available());
     // SAFETY: the processor has the instructions.
     unsafe { ptes(run, words) }

@@ -133,12 +133,13 @@ pub enum CacheError {
     },
 }
 
-/// The directory for this user's cache: below `$XDG_CACHE_HOME`, or `~/.cache`.
+/// The directory for this user's cache: below `$XDG_CACHE_HOME`, or `~/.cache`. It is its own, because what else ptwalk
+/// keeps there (compilers) need not be private.
 ///
 /// # Errors
 /// [`CacheError::NoHome`].
 pub fn default_folder() -> Result<PathBuf, CacheError> {
-    xdg::cache_home().map(|home| home.join("ptwalk")).ok_or(CacheError::NoHome)
+    xdg::cache_home().map(|home| home.join("ptwalk").join("verdicts")).ok_or(CacheError::NoHome)
 }
 
 impl Cache {

@@ -28,7 +28,7 @@ pub struct ServeArgs {
     /// Device ranges (TOML; see `ptwalk gup --help`)
     #[arg(long, value_name = "FILE")]
     pub pgmap: Option<PathBuf>,
-    /// Where verdicts are kept [default: $XDG_CACHE_HOME/ptwalk or ~/.cache/ptwalk]
+    /// Where verdicts are kept [default: $XDG_CACHE_HOME/ptwalk/verdicts or ~/.cache/ptwalk/verdicts]
     #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     pub cache: Option<PathBuf>,
     /// Keep no verdicts
