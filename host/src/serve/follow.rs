@@ -28,12 +28,11 @@ enum Seen {
 
 /// Follows the file that the service began with, until the other end of `end` is dropped.
 pub fn follow(service: &Service, order: &Order, interval: Duration, end: &Receiver<()>) {
-    let path = plugin::file(&order.spec);
     let seen = |stamp: Option<Stamp>| stamp.map_or(Seen::Gone, Seen::There);
     let mut done = seen(service.stamp);
     let mut before = done;
     while end.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        let now = seen(Stamp::at(&path).ok());
+        let now = seen(Stamp::at(&plugin::file(&order.spec)).ok());
         // Twice the same: whoever writes has paused, and most likely is done.
         let still = now == before;
         before = now;

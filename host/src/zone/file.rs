@@ -85,7 +85,8 @@ pub struct KernelEntry {
     pub kernel: KVersion,
     /// Its machine.
     pub machine: Machine,
-    /// log2 of its page.
+    /// log2 of its page: 12, 14 or 16.
+    #[serde(deserialize_with = "page_shift")]
     pub page_shift: u32,
     /// With v3 of the 2019 devmap series.
     pub series: bool,
@@ -189,6 +190,13 @@ impl PgmapEntry {
 
 fn yes() -> bool {
     true
+}
+
+fn page_shift<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        shift @ (12 | 14 | 16) => Ok(shift),
+        shift => Err(Error::custom(format_args!("page_shift is 12, 14 or 16, not {shift}"))),
+    }
 }
 
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

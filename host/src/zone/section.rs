@@ -115,15 +115,20 @@ impl Span {
     /// The smallest range of whole units of `1 << shift` bytes around this one: `align_start` and `align_size` of
     /// kernel/memremap.c, v5.2. `None` where it ends beyond 64 bits.
     pub fn rounded_out(self, shift: u32) -> Option<Span> {
-        let mask = (1u64 << shift) - 1;
+        let mask = below(shift);
         let end = self.end.0.checked_add(mask)? & !mask;
         Some(Span { start: PhysAddr(self.start.0 & !mask), end: PhysAddr(end) })
     }
 
     /// Whether it begins and ends at a multiple of `1 << shift` bytes.
     pub fn is_aligned(self, shift: u32) -> bool {
-        (self.start.0 | self.end.0) & ((1u64 << shift) - 1) == 0
+        (self.start.0 | self.end.0) & below(shift) == 0
     }
+}
+
+/// The bits of an address below a unit of `1 << shift` bytes: all of them where the unit is larger than any address.
+fn below(shift: u32) -> u64 {
+    1_u64.checked_shl(shift).map_or(u64::MAX, |unit| unit - 1)
 }
 
 impl fmt::Display for Span {

@@ -32,8 +32,8 @@ pub(super) fn meaning(m: &Machine, level: Level, x: u64) -> Meaning {
         // v6.14 has pXd_leaf instead.
         huge: is_huge_level && no_table && !m.recent,
         trans_huge: is_pmd && no_table,
-        // v5.3 has no pXd_leaf; what later kernels have stands in.
-        leaf: is_huge_level && present && kind != 3,
+        // v5.3 has no pXd_leaf; what later kernels have stands in. With 64K pages pud_table is always true.
+        leaf: is_huge_level && present && kind != 3 && !(level == Level::Pud && m.page_shift == 16),
         bad: !is_pte && if m.recent && is_huge_level { kind != 3 } else { !bit(x, 1) },
         devmap: has_pte_bits && bit(x, DEVMAP),
         special: bit(x, SPECIAL) && (is_pte || (is_pmd && m.recent)),
