@@ -1,11 +1,11 @@
 //! A bounded fuzz smoke: every property of `ptwalk::fuzz` over random inputs for a few seconds, and every stored find.
 //!
-//! `PTWALK_FUZZ_SECONDS` (default 2) is the time of each property; `PTWALK_FUZZ_SEED` the seed of its first input, which
+//! `PTWALK_FUZZ_SECONDS` (default 2) is the time of each property; `PTWALK_FUZZ_SEED` (default 1) the seed of its first input, which
 //! is printed. Input n of seed s is input 0 of seed s + n, and a failure prints that seed and writes the input, made
 //! small, into the folder for temporary files.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ptwalk::fuzz::{Budget, Context, Failure, PROPERTIES, Tally, checked, property, run};
 
@@ -28,8 +28,8 @@ fn context() -> Context {
 
 /// Runs a property for its time, and demands that it reached what it is about.
 fn smoke(name: &str) -> Tally {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.subsec_nanos().into());
-    let seed = variable("PTWALK_FUZZ_SEED").unwrap_or(now);
+    // The same inputs every time, so that a change is judged by what it changes; new ones are a campaign's business.
+    let seed = variable("PTWALK_FUZZ_SEED").unwrap_or(1);
     let time = Duration::from_secs(variable("PTWALK_FUZZ_SECONDS").unwrap_or(2));
     let entry = property(name).unwrap_or_else(|| panic!("no property {name}"));
     let campaign = run(entry, &context(), Budget::of(time, seed), &mut |_, _| {}).expect("the property can be made");
