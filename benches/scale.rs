@@ -1,15 +1,18 @@
 //! Does an entry cost the same however many there are, and do two threads walk twice as fast?
 //!
-//! IDs are `scale/entries/<millions>` and `scale/threads/<threads>`. The peak of memory beyond the image is printed.
+//! IDs are `scale/<shape>/<millions>`, `scale/<shape>-read/<millions>` (a plain read of the same tables in the same order,
+//! which shows what of it is the machine's doing) and `scale/threads/<threads>`. The peak of memory beyond the image is
+//! printed.
 
+use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ptwalk::bench::SEED;
 use ptwalk::bench::engines::{arm64, present, walk};
 use ptwalk::bench::native::Tally;
 use ptwalk::bench::tables::{Shape, Tables};
+use ptwalk::bench::{SEED, machine};
 use ptwalk::engine::{Fused, Prepared, Queries};
 use ptwalk::walk::walk_split;
 
@@ -26,18 +29,24 @@ fn peak_kib() -> u64 {
 fn bench_entries(criterion: &mut Criterion) {
     let plugin = arm64().expect("arm64 is verified");
     let mut fused = Fused::new(&plugin, Queries::walk(plugin.geometry(), &present())).expect("arm64 is fused");
-    let mut group = criterion.benchmark_group("scale/entries");
-    for millions in [1, 4, 16, 64, 256] {
-        let tables = Tables::new(Shape::Scattered, millions << 20, SEED, *plugin.geometry()).expect("2 GiB at most");
-        let before = peak_kib();
-        walk(&mut fused, &tables.set()).expect("arm64 does not fail");
-        println!("{millions} M entries: the walk raised the peak of memory by {} KiB", peak_kib() - before);
-        group.throughput(Throughput::Elements(tables.entries));
-        group.bench_function(BenchmarkId::from_parameter(millions), |bencher| {
-            bencher.iter(|| walk(&mut fused, &tables.set()).expect("arm64 does not fail"));
-        });
+    for shape in [Shape::Linear, Shape::Scattered] {
+        let mut group = criterion.benchmark_group("scale");
+        for millions in [1, 4, 16, 64, 256] {
+            let tables = Tables::new(shape, millions << 20, SEED, *plugin.geometry()).expect("2 GiB at most");
+            let before = peak_kib();
+            walk(&mut fused, &tables.set()).expect("arm64 does not fail");
+            println!("{millions} M entries: the walk raised the peak of memory by {} KiB", peak_kib() - before);
+            group.throughput(Throughput::Elements(tables.entries));
+            let read = BenchmarkId::new(format!("{}-read", shape.name()), millions);
+            group.bench_function(read, |bencher| {
+                bencher.iter(|| machine::read_pages(black_box(tables.bytes()), &tables.leaf_tables));
+            });
+            group.bench_function(BenchmarkId::new(shape.name(), millions), |bencher| {
+                bencher.iter(|| walk(&mut fused, &tables.set()).expect("arm64 does not fail"));
+            });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 fn bench_threads(criterion: &mut Criterion) {

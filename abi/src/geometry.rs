@@ -227,6 +227,7 @@ impl Geometry {
     }
 
     /// The real levels, root first; the last is the pte level.
+    #[inline]
     pub fn slots(&self) -> &[Slot] {
         &self.slots[..self.depth]
     }

@@ -119,6 +119,7 @@ macro_rules! either {
 }
 
 impl Engine for Started {
+    #[inline]
     fn queries(&self) -> &Queries {
         either!(self, engine => engine.queries())
     }
@@ -131,10 +132,12 @@ impl Engine for Started {
         either!(self, engine => engine.call(helper, args))
     }
 
+    #[inline]
     fn record(&mut self, depth: usize, entry: u64) -> Result<Record, EngineError> {
         either!(self, engine => engine.record(depth, entry))
     }
 
+    #[inline]
     fn scan(&mut self, depth: usize, run: Run<'_>, out: &mut Words) -> Result<(), Failed> {
         either!(self, engine => engine.scan(depth, run, out))
     }

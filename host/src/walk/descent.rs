@@ -236,6 +236,15 @@ pub trait Visitor {
         at: &mut Progress,
     ) -> Result<Flow, WalkError>;
 
+    /// Visits a batch of the last level, whose entries lead nowhere. `false` stops.
+    ///
+    /// # Errors
+    /// Whatever ends the walk with an error.
+    fn visit_last<E: Engine + ?Sized>(&mut self, engine: &mut E, batch: &Batch<'_>) -> Result<bool, WalkError> {
+        let mut at = Progress { index: batch.first, word: 0 };
+        Ok(self.visit(engine, batch, &mut at)? != Flow::Stop)
+    }
+
     /// A part of a table that the image does not hold: `at` is its first missing entry (`raw` is 0), `range` what the
     /// missing entries would translate.
     ///
@@ -306,77 +315,17 @@ pub fn descend<E: Engine + ?Sized, V: Visitor>(
     visitor: &mut V,
 ) -> Result<(), WalkError> {
     let Subtree { depth, directory, table, range, perms_above, trail } = start;
-    let Some(slot) = tables.geometry.slots().get(depth) else { return Ok(()) };
+    let slots = tables.geometry.slots();
+    let Some(slot) = slots.get(depth) else { return Ok(()) };
     let shape = directory.map_or(Shape::table(*slot, depth), |slot| Shape { slot, depth, directory: true });
-    let mut words = (0..tables.geometry.slots().len()).map(|_| Words::new()).collect::<Vec<_>>();
-    let top = Frame::open(shape, table, range, perms_above);
-    Descent { engine, tables, visitor, trail }.table(top, &mut words[depth..])?;
+    let queries = engine.queries();
+    let (big_endian, layouts) = (queries.big_endian, queries.levels.iter().map(|query| query.scan.layout).collect());
+    let mut words = slots.iter().map(|_| Words::new()).collect::<Vec<_>>();
+    let top = Place { shape, pa: table, range, perms_above };
+    let image = tables.image;
+    let mut descent = Descent { engine, image, slots, visitor, trail, big_endian, layouts };
+    descent.table(&top, &[], &mut words[depth..])?;
     Ok(())
-}
-
-/// What the visits of all tables share.
-struct Descent<'a, 'i, E: ?Sized, V> {
-    engine: &'a mut E,
-    tables: &'a TableSet<'i>,
-    visitor: &'a mut V,
-    trail: Vec<Passed>,
-}
-
-impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
-    /// Visits a table, and calls itself for those below: as deep as the geometry. `words` is the room of this level and
-    /// of those below. `false` where the visitor stopped.
-    fn table(&mut self, mut frame: Frame<'i>, words: &mut [Words]) -> Result<bool, WalkError> {
-        let Some((room, rooms_below)) = words.split_first_mut() else { return Ok(true) };
-        let depth = frame.shape.depth;
-        self.visitor.enter(depth);
-        while frame.next <= frame.last {
-            if frame.next >= frame.loaded.end && !frame.load(self.engine, self.tables, room)? {
-                let (at, range) = frame.skip_missing(self.tables);
-                if self.visitor.missing(at, range, &self.trail)? == Flow::Stop {
-                    return Ok(false);
-                }
-                continue;
-            }
-            let batch = frame.batch(self.engine, room, &self.trail);
-            let (shape, table, perms, ahead) = match self.visitor.visit(self.engine, &batch, &mut frame.progress)? {
-                Flow::Stop => return Ok(false),
-                Flow::Next => {
-                    frame.next = frame.loaded.end;
-                    continue;
-                }
-                Flow::Descend { table, perms, ahead } => {
-                    let above = if seeded(Fault::WalkPermsUnfolded) { MmuPerms::ALL } else { frame.perms };
-                    (self.shape(depth + 1, None), table, above & perms, ahead)
-                }
-                Flow::Directory(Directory { table, slot }) => {
-                    (self.shape(depth + 1, Some(slot)), table, frame.perms, None)
-                }
-            };
-            frame.next = frame.progress.index;
-            let Some(shape) = shape else { continue };
-            let through = frame.next.saturating_sub(1);
-            let (range, at) = (batch.table.clip(through, through), batch.passed(through));
-            let mut below = Frame::open(shape, table, range, perms);
-            below.ahead = ahead.map_or(&[], |pa| self.tables.image.run(pa, shape.slot.table_bytes()));
-            self.trail.push(at);
-            if !self.table(below, &mut rooms_below[shape.depth - depth - 1..])? {
-                return Ok(false);
-            }
-            self.trail.pop();
-        }
-        self.visitor.leave(depth);
-        Ok(true)
-    }
-
-    /// What a table of this depth is, or a directory that hangs off the level above; `None` below the ptes.
-    fn shape(&self, depth: usize, directory: Option<Slot>) -> Option<Shape> {
-        let slots = self.tables.geometry.slots();
-        let slot = slots.get(depth)?;
-        Some(match directory {
-            Some(slot) => Shape { slot, depth: slots.len() - 1, directory: true },
-            None => Shape::table(*slot, depth),
-        })
-    }
 }
 
 /// What a table is.
@@ -394,111 +343,208 @@ impl Shape {
     }
 }
 
-/// The table being visited at one depth.
-struct Frame<'i> {
+/// A table to visit.
+#[derive(Clone, Copy)]
+struct Place {
     shape: Shape,
-    table: PhysAddr,
-    /// Address that entry 0 translates.
-    base: u64,
+    pa: PhysAddr,
+    /// The part of the range asked for that it translates.
     range: VaRange,
-    perms: MmuPerms,
-    next: u32,
-    last: u32,
-    /// The entries that were scanned last, and their bytes.
-    loaded: Range<u32>,
+    perms_above: MmuPerms,
+}
+
+impl Place {
+    /// The table as a visitor sees it.
+    #[inline]
+    fn table<'a>(&self, trail: &'a [Passed]) -> Table<'a> {
+        let Place { shape: Shape { slot, depth, directory }, pa, range, perms_above } = *self;
+        let offset_mask = (u64::from(slot.entries) - 1) << slot.shift | (slot.span_bytes() - 1);
+        Table { depth, slot, directory, pa, base: range.first.0 & !offset_mask, range, perms_above, trail }
+    }
+
+    /// First and last entry to visit.
+    #[inline]
+    fn entries(&self) -> (u32, u32) {
+        (self.shape.slot.index(self.range.first), self.shape.slot.index(self.range.last))
+    }
+
+    /// The entries from `first` on that the image does not hold, though it should up to `last`: the first one, what they
+    /// would translate, and the index after them.
+    #[cold]
+    fn missing(&self, image: &Image, first: u32, last: u32) -> (Passed, VaRange, u32) {
+        let table = self.table(&[]);
+        let present = image.next_present(table.entry_pa(first)).map(|pa| pa.0.saturating_sub(self.pa.0));
+        let resume = present.and_then(|bytes| u32::try_from(bytes.div_ceil(8)).ok()).unwrap_or(u32::MAX);
+        let resume = if seeded(Fault::WalkMissingSkipsTable) { u32::MAX } else { resume };
+        let resume = resume.clamp(first + 1, last + 1);
+        (table.passed(first, 0), table.clip(first, resume - 1), resume)
+    }
+}
+
+/// Entries of a table that were scanned together: none where the image does not hold the first.
+struct Piece<'i> {
     bytes: &'i [u8],
-    /// What the first scan asks for ahead of time.
-    ahead: &'i [u8],
-    progress: Progress,
-    /// Why the engine could not answer for the entry after those.
+    first: u32,
+    end: u32,
+    /// Why the engine could not answer for the entry after them. It is told when they were visited.
     failed: Option<Box<EngineError>>,
 }
 
-impl<'i> Frame<'i> {
-    fn open(shape: Shape, table: PhysAddr, range: VaRange, perms: MmuPerms) -> Frame<'i> {
-        let slot = shape.slot;
-        let offset_mask = (u64::from(slot.entries) - 1) << slot.shift | (slot.span_bytes() - 1);
-        let (next, last) = (slot.index(range.first), slot.index(range.last));
-        Frame {
-            shape,
-            table,
-            base: range.first.0 & !offset_mask,
-            range,
-            perms,
-            next,
-            last,
-            loaded: next..next,
-            bytes: &[],
-            ahead: &[],
-            progress: Progress::default(),
-            failed: None,
+impl Piece<'_> {
+    /// What a visitor sees of it.
+    #[inline(always)]
+    fn batch<'a>(
+        &'a self,
+        place: &Place,
+        words: &'a [u64],
+        trail: &'a [Passed],
+        big_endian: bool,
+        layouts: &[Layout],
+    ) -> Batch<'a> {
+        let Piece { bytes, first, end, .. } = *self;
+        let layout = layouts[place.shape.depth];
+        Batch { table: place.table(trail), first, end, bytes, big_endian, words, layout }
+    }
+}
+
+/// What the visits of all tables share.
+struct Descent<'a, 'i, E: ?Sized, V> {
+    engine: &'a mut E,
+    image: &'i Image,
+    slots: &'i [Slot],
+    visitor: &'a mut V,
+    trail: Vec<Passed>,
+    big_endian: bool,
+    /// Of the words of each depth.
+    layouts: Vec<Layout>,
+}
+
+impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
+    /// Visits a table, and calls itself for those below: as deep as the geometry. `ahead` is what its first scan asks for
+    /// meanwhile, `words` the room of its level and of those below. `false` where the visitor stopped.
+    fn table(&mut self, place: &Place, ahead: &'i [u8], words: &mut [Words]) -> Result<bool, WalkError> {
+        match words {
+            [] => Ok(true),
+            [room] => self.pieces::<true>(place, ahead, room, &mut []),
+            [room, rooms_below @ ..] => self.pieces::<false>(place, ahead, room, rooms_below),
         }
     }
 
-    fn table<'a>(&self, trail: &'a [Passed]) -> Table<'a> {
-        let Shape { slot, depth, directory } = self.shape;
-        let (pa, base, range) = (self.table, self.base, self.range);
-        Table { depth, slot, directory, pa, base, range, perms_above: self.perms, trail }
-    }
-
-    fn batch<'a, E: Engine + ?Sized>(&self, engine: &E, words: &'a [u64], trail: &'a [Passed]) -> Batch<'a>
-    where
-        'i: 'a,
-    {
-        let queries = engine.queries();
-        Batch {
-            table: self.table(trail),
-            first: self.loaded.start,
-            end: self.loaded.end,
-            bytes: self.bytes,
-            big_endian: queries.big_endian,
-            words,
-            layout: queries.levels[self.shape.depth].scan.layout,
-        }
-    }
-
-    /// Scans entries from `next` on, as many as the image holds in one piece. `false` where it does not hold the next.
-    fn load<E: Engine + ?Sized>(
+    /// Visits a table piece by piece as the image holds it. The entries of the last level lead nowhere: nearly all tables are
+    /// such, and nearly all time goes there, so that their visit is compiled into that of the table above.
+    #[inline(always)]
+    fn pieces<const LAST: bool>(
         &mut self,
-        engine: &mut E,
-        tables: &TableSet<'i>,
-        words: &mut Words,
+        place: &Place,
+        mut ahead: &'i [u8],
+        room: &mut Words,
+        rooms_below: &mut [Words],
     ) -> Result<bool, WalkError> {
-        if let Some(error) = self.failed.take() {
-            return Err((*error).into());
-        }
-        let first = self.next;
-        let wanted = u64::from(self.last - first) + 1;
-        let image: &'i Image = tables.image;
-        self.bytes = image.run(self.table(&[]).entry_pa(first), wanted * 8);
-        let count = u32::try_from(self.bytes.len() / 8).unwrap_or(0);
-        self.loaded = first..first + count;
-        self.progress = Progress { index: first, word: 0 };
-        if count == 0 {
-            return Ok(false);
-        }
-        let run = Run { bytes: self.bytes, first, ahead: std::mem::take(&mut self.ahead) };
-        if let Err(failed) = engine.scan(self.shape.depth, run, words) {
-            let index = failed.index.clamp(first, first + count);
-            let error = failed.cause.on_entry(self.table, index);
-            if index == first {
-                return Err(error.into());
+        self.visitor.enter(place.shape.depth);
+        let (mut next, last) = place.entries();
+        while next <= last {
+            let piece = self.load(place, next..last + 1, std::mem::take(&mut ahead), room)?;
+            if piece.bytes.is_empty() {
+                let (at, range, resume) = place.missing(self.image, next, last);
+                if self.visitor.missing(at, range, &self.trail)? == Flow::Stop {
+                    return Ok(false);
+                }
+                next = resume;
+                continue;
             }
-            // What was answered before the entry that failed is visited first: the error comes when it is due.
-            self.loaded.end = index;
-            self.failed = Some(Box::new(error));
+            next = piece.end;
+            let went_on = if LAST {
+                let batch = piece.batch(place, room, &self.trail, self.big_endian, &self.layouts);
+                self.visitor.visit_last(self.engine, &batch)?
+            } else {
+                self.piece(place, &piece, room, rooms_below)?
+            };
+            if !went_on {
+                return Ok(false);
+            }
+            if let Some(error) = piece.failed {
+                return Err((*error).into());
+            }
         }
+        self.visitor.leave(place.shape.depth);
         Ok(true)
     }
 
-    /// Steps over the entries, from `next` on, that the image does not hold.
-    fn skip_missing(&mut self, tables: &TableSet<'_>) -> (Passed, VaRange) {
-        let (first, table) = (self.next, self.table(&[]));
-        let present = tables.image.next_present(table.entry_pa(first)).map(|pa| pa.0.saturating_sub(self.table.0));
-        let resume = present.and_then(|bytes| u32::try_from(bytes.div_ceil(8)).ok()).unwrap_or(u32::MAX);
-        let resume = if seeded(Fault::WalkMissingSkipsTable) { u32::MAX } else { resume };
-        let resume = resume.clamp(first + 1, self.last + 1);
-        self.next = resume;
-        (table.passed(first, 0), table.clip(first, resume - 1))
+    /// Scans entries, as many of those wanted as the image holds in one piece.
+    #[inline(always)]
+    fn load(
+        &mut self,
+        place: &Place,
+        wanted: Range<u32>,
+        ahead: &'i [u8],
+        room: &mut Words,
+    ) -> Result<Piece<'i>, WalkError> {
+        let first = wanted.start;
+        let pa = PhysAddr(place.pa.0.saturating_add(u64::from(first) * 8));
+        let (entries, _) = self.image.run(pa, (wanted.end - first) as u64 * 8).as_chunks::<8>();
+        let bytes = entries.as_flattened();
+        let count = u32::try_from(entries.len()).unwrap_or(0);
+        let mut piece = Piece { bytes, first, end: first + count, failed: None };
+        if count > 0
+            && let Err(failed) = self.engine.scan(place.shape.depth, Run { bytes, first, ahead }, room)
+        {
+            let index = failed.index.clamp(first, piece.end);
+            let error = failed.cause.on_entry(place.pa, index);
+            if index == first {
+                return Err(error.into());
+            }
+            (piece.end, piece.failed) = (index, Some(Box::new(error)));
+        }
+        Ok(piece)
+    }
+
+    /// Visits a piece of a table above the last level, and the tables that it leads to.
+    fn piece(
+        &mut self,
+        place: &Place,
+        piece: &Piece<'i>,
+        room: &Words,
+        rooms_below: &mut [Words],
+    ) -> Result<bool, WalkError> {
+        let depth = place.shape.depth;
+        let mut progress = Progress { index: piece.first, word: 0 };
+        loop {
+            let batch = piece.batch(place, room, &self.trail, self.big_endian, &self.layouts);
+            let (shape, pa, perms, ahead) = match self.visitor.visit(self.engine, &batch, &mut progress)? {
+                Flow::Stop => return Ok(false),
+                Flow::Next => return Ok(true),
+                Flow::Descend { table, perms, ahead } => {
+                    let above = if seeded(Fault::WalkPermsUnfolded) { MmuPerms::ALL } else { place.perms_above };
+                    (self.shape(depth + 1, None), table, above & perms, ahead)
+                }
+                Flow::Directory(Directory { table, slot }) => {
+                    (self.shape(depth + 1, Some(slot)), table, place.perms_above, None)
+                }
+            };
+            let Some(shape) = shape else { continue };
+            let through = progress.index.saturating_sub(1);
+            let below = Place { shape, pa, range: batch.table.clip(through, through), perms_above: perms };
+            let ahead = ahead.map_or(&[][..], |pa| self.image.run(pa, shape.slot.table_bytes()));
+            let at = batch.passed(through);
+            self.trail.push(at);
+            let went_on = match &mut rooms_below[shape.depth - depth - 1..] {
+                [room] => self.pieces::<true>(&below, ahead, room, &mut [])?,
+                rooms => self.table(&below, ahead, rooms)?,
+            };
+            if !went_on {
+                return Ok(false);
+            }
+            self.trail.pop();
+        }
+    }
+
+    /// What a table of this depth is, or a directory that hangs off the level above; `None` below the ptes.
+    fn shape(&self, depth: usize, directory: Option<Slot>) -> Option<Shape> {
+        let slots = self.slots;
+        let slot = slots.get(depth)?;
+        Some(match directory {
+            Some(slot) => Shape { slot, depth: slots.len() - 1, directory: true },
+            None => Shape::table(*slot, depth),
+        })
     }
 }

@@ -16,8 +16,8 @@ use ptwalk_verifier::fault::{Fault, seeded};
 
 use super::descent::{Batch, Directory, Flow, Passed, Progress, Subtree, TableSet, Visitor, WalkError, descend};
 use super::event::{Attrs, Effective, Event, Mapping, Problem, ProblemKind};
-use crate::engine::query::Layout;
-use crate::engine::{Condition, Engine, Facts};
+use crate::engine::query::{Layout, Query};
+use crate::engine::{Condition, Engine, Facts, Record};
 
 /// Times that every table an image could hold may be visited in one walk. Tables are shared in earnest (the KASAN
 /// shadow, hugetlb's shared pmd tables), but a few hundred crafted ones could expand to 2^36 visits.
@@ -234,21 +234,16 @@ pub(super) struct MapVisitor<'a, 'i, S: ?Sized> {
     holes: bool,
     /// Whether a scan of each depth says all that is shown of a mapping.
     detailed: Vec<bool>,
+    /// Whether whatever a scan of each depth keeps is a leaf that is wanted, and nothing else is to be told of.
+    plain: Vec<bool>,
     /// Whether anything wanted can lie at a depth or below it.
     fruitful: Vec<bool>,
     /// Depth whose tables are handed to the sink as subtrees, not visited.
     split: Option<usize>,
     /// Tables that may still be visited.
     budget: u64,
-    /// The table that an entry leads to, found when the one before it was visited.
-    ahead: Option<(PhysAddr, Next)>,
-}
-
-/// What an entry that maps nothing leads to, as the query says it.
-#[derive(Clone, Copy)]
-struct Next {
-    facts: Facts,
-    table: PhysAddr,
+    /// For each depth, what the entries of the batch being visited lead to, by their words.
+    found: Vec<Vec<Option<Record>>>,
 }
 
 /// A table below an entry.
@@ -277,23 +272,26 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             upper_half: tables.root.half == Half::Upper,
             perms_known,
         };
+        let exact: Vec<bool> = filters.iter().map(|filter| filter.facts().any(Facts::EFFECTIVE)).collect();
+        let shows = |query: &Query| query.shows(queries.shown, |helper| engine.has(helper));
+        let detailed: Vec<bool> = queries.levels.iter().map(shows).collect();
+        let is_plain = |(depth, query): (usize, &Query)| {
+            query.level == Level::Pte && !queries.absent && !exact[depth] && detailed[depth]
+        };
         MapVisitor {
             tables,
             context,
             holes: queries.absent && filters.iter().all(|filter| *filter == Condition::Always) && sink.wants_holes(),
-            exact: filters.iter().map(|filter| filter.facts().any(Facts::EFFECTIVE)).collect(),
+            plain: queries.levels.iter().enumerate().map(is_plain).collect(),
+            exact,
             pruned: vec![None; filters.len()],
             filters,
             absent: queries.absent,
-            detailed: queries
-                .levels
-                .iter()
-                .map(|query| query.shows(queries.shown, |helper| engine.has(helper)))
-                .collect(),
+            detailed,
             fruitful: depths.map(|depth| engine.may_find(depth)).collect(),
             split: None,
             budget,
-            ahead: None,
+            found: vec![Vec::new(); queries.levels.len()],
             sink,
         }
     }
@@ -329,8 +327,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let follows = |(i, word): &(u32, &u64)| {
             maps(**word) && wanted(**word) && (!self.holes || batch.layout.index(**word) == first + i)
         };
-        let all = is_pte && !self.absent && !exact;
-        let count = if all { rest.len() } else { (0..).zip(rest).take_while(follows).count() };
+        let count = (0..).zip(rest).take_while(follows).count();
         let words = &rest[..count];
         at.word += skipped + count;
         at.index = match batch.words.get(at.word.wrapping_sub(1)) {
@@ -352,41 +349,26 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         self.sink.event(&Event::Mapping(mapping), batch.table.trail)
     }
 
-    /// What an entry that is present and no leaf leads to. That of the next one is found at once, so that its table can be
-    /// on its way from memory while this one is scanned.
-    fn next<E: Engine + ?Sized>(
-        &mut self,
-        engine: &mut E,
-        batch: &Batch<'_>,
-        at: &Progress,
-        index: u32,
-    ) -> Result<Next, WalkError> {
-        let mut look = |index: u32| -> Result<Next, WalkError> {
-            let record = engine.record(batch.table.depth, batch.raw(index));
-            let record = record.map_err(|error| error.on_entry(batch.table.pa, index))?;
-            Ok(Next { facts: record.facts, table: PhysAddr(record.target) })
+    /// Finds what every entry of a batch leads to, so that the tables that come next can be on their way from memory.
+    fn find<E: Engine + ?Sized>(&mut self, engine: &mut E, batch: &Batch<'_>) {
+        let depth = batch.table.depth;
+        let leads_on = |word: u64| {
+            let facts = batch.layout.facts(word);
+            facts.has(Facts::PRESENT) && !facts.has(Facts::MAPS)
         };
-        let known = self.ahead.take().filter(|(entry, _)| *entry == batch.table.entry_pa(index));
-        let next = match known {
-            Some((_, next)) => next,
-            None => look(index)?,
-        };
-        if let Some(word) = batch.words.get(at.word + 1) {
-            let following = batch.layout.index(*word);
+        let mut find = |word: u64| {
             // An error is told when its entry is reached.
-            if let Ok(ahead) = look(following) {
-                self.ahead = Some((batch.table.entry_pa(following), ahead));
-            }
-        }
-        Ok(next)
+            if leads_on(word) { engine.record(depth, batch.raw(batch.layout.index(word))).ok() } else { None }
+        };
+        self.found[depth].clear();
+        self.found[depth].extend(batch.words.iter().map(|word| find(*word)));
     }
 
-    /// The table that will be visited after `table`, where it is worth asking for: the processor itself goes on to what
+    /// The table that will be visited after the next one, where it is worth asking for: the processor itself goes on to what
     /// follows in memory.
-    fn ahead(&self, table: PhysAddr, table_bytes: u64) -> Option<PhysAddr> {
-        let (_, next) = self.ahead?;
-        let leads_on = next.facts.has(Facts::PRESENT) && !next.facts.has(Facts::MAPS);
-        (leads_on && next.table.0 != table.0.wrapping_add(table_bytes)).then_some(next.table)
+    fn ahead(&self, batch: &Batch<'_>, at: &Progress, table: PhysAddr, table_bytes: u64) -> Option<PhysAddr> {
+        let ahead = PhysAddr(self.found[batch.table.depth].get(at.word + 2).copied().flatten()?.target);
+        (ahead.0 != table.0.wrapping_add(2 * table_bytes)).then_some(ahead)
     }
 
     /// An entry that is present and no leaf.
@@ -397,8 +379,12 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         at: &Progress,
         index: u32,
     ) -> Result<Option<Flow>, WalkError> {
-        let Next { facts, table } = self.next(engine, batch, at, index)?;
         let depth = batch.table.depth;
+        let Record { facts, target } = match self.found[depth].get(at.word).copied().flatten() {
+            Some(found) => found,
+            None => engine.record(depth, batch.raw(index)).map_err(|error| error.on_entry(batch.table.pa, index))?,
+        };
+        let table = PhysAddr(target);
         let used = self.context.perms_known && facts.perms().bits() != 0;
         let below = if facts.has(Facts::HUGEPD) {
             let directory = Directory::of(engine, self.tables.geometry, batch, index)?;
@@ -427,11 +413,17 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
             self.sink.event(&problem(ProblemKind::Budget), trail)?;
             return Ok(None);
         }
-        self.enter(batch, index, &below)
+        self.enter(batch, at, index, &below)
     }
 
     /// Goes down into a table that may be visited, or hands it to the sink where the walk is split.
-    fn enter(&mut self, batch: &Batch<'_>, index: u32, below: &Below) -> Result<Option<Flow>, WalkError> {
+    fn enter(
+        &mut self,
+        batch: &Batch<'_>,
+        at: &Progress,
+        index: u32,
+        below: &Below,
+    ) -> Result<Option<Flow>, WalkError> {
         let Below { table, slot: directory, perms } = *below;
         let slots = self.tables.geometry.slots();
         let depth = if directory.is_some() { slots.len() - 1 } else { batch.table.depth + 1 };
@@ -450,7 +442,7 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         self.budget -= 1;
         Ok(Some(match directory {
             Some(slot) => Flow::Directory(Directory { table, slot }),
-            None => Flow::Descend { table, perms, ahead: self.ahead(table, bytes) },
+            None => Flow::Descend { table, perms, ahead: self.ahead(batch, at, table, bytes) },
         }))
     }
 
@@ -479,16 +471,25 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let hole = Event::Hole { range, at: batch.passed(first), entries: end - first };
         self.sink.event(&hole, batch.table.trail)
     }
-}
 
-impl<S: MapSink + ?Sized> Visitor for MapVisitor<'_, '_, S> {
-    fn visit<E: Engine + ?Sized>(
+    #[inline(never)]
+    fn visit_last_each<E: Engine + ?Sized>(&mut self, engine: &mut E, batch: &Batch<'_>) -> Result<bool, WalkError> {
+        let mut at = Progress { index: batch.first, word: 0 };
+        self.visit_each(engine, batch, &mut at).map(|flow| flow != Flow::Stop)
+    }
+
+    /// Visits the words of a batch one by one, but for leaves that follow one another.
+    #[inline(always)]
+    fn visit_each<E: Engine + ?Sized>(
         &mut self,
         engine: &mut E,
         batch: &Batch<'_>,
         at: &mut Progress,
     ) -> Result<Flow, WalkError> {
         let level = batch.table.slot.level;
+        if at.word == 0 && level != Level::Pte {
+            self.find(engine, batch);
+        }
         while let Some(word) = batch.words.get(at.word) {
             let (index, facts) = (batch.layout.index(*word), batch.layout.facts(*word));
             if index >= batch.end {
@@ -516,6 +517,29 @@ impl<S: MapSink + ?Sized> Visitor for MapVisitor<'_, '_, S> {
         }
         self.gap(batch, at, batch.end)?;
         Ok(Flow::Next)
+    }
+}
+
+impl<S: MapSink + ?Sized> Visitor for MapVisitor<'_, '_, S> {
+    #[inline(always)]
+    fn visit<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        batch: &Batch<'_>,
+        at: &mut Progress,
+    ) -> Result<Flow, WalkError> {
+        self.visit_each(engine, batch, at)
+    }
+
+    #[inline(always)]
+    fn visit_last<E: Engine + ?Sized>(&mut self, engine: &mut E, batch: &Batch<'_>) -> Result<bool, WalkError> {
+        if !self.plain[batch.table.depth] {
+            return self.visit_last_each(engine, batch);
+        }
+        if !batch.words.is_empty() {
+            self.sink.leaves(&Leaves { batch, words: batch.words, context: self.context })?;
+        }
+        Ok(true)
     }
 
     fn missing(&mut self, at: Passed, range: VaRange, trail: &[Passed]) -> Result<Flow, WalkError> {

@@ -150,6 +150,7 @@ faults! {
         VectorOrderIgnored "entries stored most significant byte first are read the other way round",
         VectorInversionLost "a test for what is not kept is one for what is",
         VectorTermLost "the last term of a word is left out",
+        VectorByteShared "of two moves that meet in a byte, both are made from the same place",
         VectorUntilLost "a scan that should end goes on",
     }
     Walker {

@@ -11,7 +11,7 @@ use std::arch::x86_64::*;
 
 use ptwalk_verifier::bits::cover::Cube;
 use ptwalk_verifier::fault::{Fault, seeded};
-use ptwalk_verifier::reduce::{KEEP_MAX, MOVES_MAX, Reduction, TERMS_MAX, Term};
+use ptwalk_verifier::reduce::{KEEP_MAX, MOVES_MAX, Move, Reduction, TERMS_MAX, Term};
 
 use super::super::{Run, Words};
 use super::isa::Isa;
@@ -29,6 +29,8 @@ struct Masks {
     inverted: bool,
     /// Shift to the right, shift to the left (one of them 64 or 0), mask.
     moves: [(u64, u64, u64); MOVES_MAX],
+    /// All moves as one.
+    gather: Option<Gather>,
     terms: [Term; TERMS_MAX],
     constant: u64,
     index_shift: u32,
@@ -48,6 +50,50 @@ pub(super) struct Kernel {
 /// as many places as there are entries, and [`SLACK`] more. Unsafe on a processor without the instructions.
 type ScanFn = unsafe fn(&Masks, Run<'_>, &mut [u64]) -> usize;
 
+impl Masks {
+    /// Whether every entry is kept that has any of some bits, and entries are stored as the processor stores words.
+    fn are_plain(&self) -> bool {
+        self.inverted && self.keep[0].value == 0 && !self.until && !self.big_endian
+    }
+}
+
+/// In place of a number of tests: the masks are plain, as most walks' are.
+const PLAIN: usize = 0;
+
+/// In place of a number of moves: they are made as one.
+const GATHER: usize = 0;
+
+/// Several moves as one instruction: every byte of the word is eight bits of the entry, from any bit on and around its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gather {
+    /// For each byte of the word, the first of its bits in the entry.
+    from: u64,
+    /// The bits of the word that are meant.
+    mask: u64,
+}
+
+impl Gather {
+    /// `None` where two moves meet in a byte.
+    fn of(moves: &[Move]) -> Option<Gather> {
+        let mut gather = Gather { from: 0, mask: 0 };
+        let mut taken = 0_u64;
+        for one in moves {
+            let distance = one.right.unsigned_abs();
+            let mask = one.mask & if one.right >= 0 { u64::MAX >> distance } else { u64::MAX << distance };
+            for byte in (0..64).step_by(8).filter(|byte| mask >> byte & 0xff != 0) {
+                if taken >> byte & 1 == 1 && !seeded(Fault::VectorByteShared) {
+                    return None;
+                }
+                taken |= 1 << byte;
+                let first = (i64::from(byte) + i64::from(one.right)) & 63;
+                gather.from |= first.cast_unsigned() << byte;
+            }
+            gather.mask |= mask;
+        }
+        Some(gather)
+    }
+}
+
 /// Words that a kernel may write beyond those that it returns.
 const SLACK: usize = 8;
 
@@ -64,6 +110,7 @@ impl Kernel {
             keep: [first.unwrap_or(ALWAYS); KEEP_MAX],
             inverted: reduction.inverted != first.is_none() && !seeded(Fault::VectorInversionLost),
             moves: [(0, 64, 0); MOVES_MAX],
+            gather: Gather::of(&reduction.moves),
             terms: [Term { cube: ALWAYS, toggles: 0 }; TERMS_MAX],
             constant: reduction.constant,
             index_shift,
@@ -86,9 +133,13 @@ impl Kernel {
                 (64, distance, one.mask & u64::MAX << distance)
             };
         }
-        let shape = (reduction.keep.len(), reduction.moves.len(), reduction.terms.len());
+        let shape = (reduction.keep.len().max(1), reduction.moves.len().max(1), reduction.terms.len());
         let scan = match isa {
-            Isa::Avx512 => avx512_for(shape),
+            Isa::Avx512 => {
+                let gathers = masks.gather.is_some() && is_x86_feature_detected!("avx512vbmi");
+                let keep = if masks.are_plain() && reduction.keep.len() == 1 { PLAIN } else { shape.0 };
+                avx512_for((keep, if gathers { GATHER } else { shape.1 }, shape.2))
+            }
             Isa::Avx2 => avx2_for(shape),
         };
         Kernel { isa, masks, scan }
@@ -114,29 +165,32 @@ impl Kernel {
     }
 }
 
-/// A kernel compiled for at least these numbers of tests, shifts and terms.
+/// A kernel compiled for at least these numbers of tests, shifts and terms, of those numbers that there are kernels for.
 macro_rules! for_shape {
-    ($kernel:ident, $shape:expr) => {{
+    ($kernel:ident, $shape:expr, [$($keep:literal)*], $moves:tt) => {{
         let (keep, moves, terms) = $shape;
-        for_shape!(@keep $kernel, keep, moves, terms: 1 2 8)
+        match keep {
+            $(0..=$keep => for_shape!(@moves $kernel, $keep, moves, terms, $moves),)*
+            _ => $kernel::<8, 4, 16>,
+        }
     }};
-    (@keep $kernel:ident, $keep:ident, $moves:ident, $terms:ident: $($k:literal)*) => {
-        match $keep { $(0..=$k => for_shape!(@moves $kernel, $k, $moves, $terms: 1 2 4),)* _ => $kernel::<8, 4, 16> }
+    (@moves $kernel:ident, $keep:literal, $have:ident, $terms:ident, [$($moves:literal)*]) => {
+        match $have {
+            $(0..=$moves => for_shape!(@terms $kernel, $keep, $moves, $terms, [0 2 8 16]),)*
+            _ => $kernel::<$keep, 4, 16>,
+        }
     };
-    (@moves $kernel:ident, $k:literal, $moves:ident, $terms:ident: $($m:literal)*) => {
-        match $moves { $(0..=$m => for_shape!(@terms $kernel, $k, $m, $terms: 0 2 8 16),)* _ => $kernel::<$k, 4, 16> }
-    };
-    (@terms $kernel:ident, $k:literal, $m:literal, $terms:ident: $($t:literal)*) => {
-        match $terms { $(0..=$t => $kernel::<$k, $m, $t> as ScanFn,)* _ => $kernel::<$k, $m, 16> }
+    (@terms $kernel:ident, $keep:literal, $moves:literal, $have:ident, [$($terms:literal)*]) => {
+        match $have { $(0..=$terms => $kernel::<$keep, $moves, $terms> as ScanFn,)* _ => $kernel::<$keep, $moves, 16> }
     };
 }
 
 fn avx512_for(shape: (usize, usize, usize)) -> ScanFn {
-    for_shape!(avx512, shape)
+    for_shape!(avx512, shape, [0 1 2 8], [0 1 2 4])
 }
 
 fn avx2_for(shape: (usize, usize, usize)) -> ScanFn {
-    for_shape!(avx2, shape)
+    for_shape!(avx2, shape, [1 2 8], [1 2 4])
 }
 
 /// The order of bytes that turns two entries around: the first one's, the second one's.
@@ -152,6 +206,22 @@ fn broadcast8(value: u64) -> __m512i {
     _mm512_set1_epi64(value.cast_signed())
 }
 
+/// `_mm512_multishift_epi64_epi8`, which AVX-512 VBMI has, by its name: a function for processors without may use it where
+/// it finds itself on one with. Whoever calls it must.
+#[target_feature(enable = "avx512f")]
+fn multishift(from: __m512i, x: __m512i) -> __m512i {
+    let bytes;
+    // SAFETY: an operation of registers. That the processor has it is what `Kernel::new` asked before it chose `GATHER`.
+    unsafe {
+        std::arch::asm!(
+            "vpmultishiftqb {bytes}, {from}, {x}",
+            bytes = lateout(zmm_reg) bytes, from = in(zmm_reg) from, x = in(zmm_reg) x,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    bytes
+}
+
 #[target_feature(enable = "avx512f,avx512bw,popcnt,bmi1")]
 fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
     masks: &Masks,
@@ -160,6 +230,10 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
 ) -> usize {
     // Plain loops over plain arrays: what goes through closures and iterators ends up in memory.
     let zero = _mm512_setzero_si512();
+    let any_of = broadcast8(masks.keep[0].mask);
+    let inverted = masks.inverted && KEEP != PLAIN;
+    let big_endian = masks.big_endian && KEEP != PLAIN;
+    let until = masks.until && KEEP != PLAIN;
     let (mut keep_mask, mut keep_value) = ([zero; KEEP], [zero; KEEP]);
     for i in 0..KEEP {
         keep_mask[i] = broadcast8(masks.keep[i].mask);
@@ -172,6 +246,8 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
         rotation[i] = broadcast8(if left < 64 { 64 - left } else { right });
         move_mask[i] = broadcast8(mask);
     }
+    let gather = masks.gather.unwrap_or(Gather { from: 0, mask: 0 });
+    let (gather_from, gather_mask) = (broadcast8(gather.from), broadcast8(gather.mask));
     let (mut term_mask, mut term_value, mut toggles) = ([zero; TERMS], [zero; TERMS], [zero; TERMS]);
     for i in 0..TERMS {
         term_mask[i] = broadcast8(masks.terms[i].cube.mask);
@@ -194,9 +270,11 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
         ($bytes:expr, $valid:expr) => {{
             // SAFETY: the array has the 64 bytes that are read, which need no alignment.
             let x = unsafe { _mm512_loadu_epi64($bytes.as_ptr().cast()) };
-            let x = if masks.big_endian { _mm512_shuffle_epi8(x, reversed) } else { x };
+            let x = if big_endian { _mm512_shuffle_epi8(x, reversed) } else { x };
             // Either way of asking stays in mask registers; turning a mask around would not.
-            let kept = if masks.inverted {
+            let kept = if KEEP == PLAIN {
+                $valid & _mm512_test_epi64_mask(x, any_of)
+            } else if inverted {
                 let mut kept = $valid;
                 for i in 0..KEEP {
                     let differs = _mm512_ternarylogic_epi64::<XOR_AND>(x, keep_value[i], keep_mask[i]);
@@ -212,6 +290,9 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
                 kept & $valid
             };
             let mut word = offset;
+            if MOVES == GATHER {
+                word = _mm512_ternarylogic_epi64::<XOR_OF_AND>(word, multishift(gather_from, x), gather_mask);
+            }
             for i in 0..MOVES {
                 word = _mm512_ternarylogic_epi64::<XOR_OF_AND>(word, _mm512_rorv_epi64(x, rotation[i]), move_mask[i]);
             }
@@ -225,8 +306,8 @@ fn avx512<const KEEP: usize, const MOVES: usize, const TERMS: usize>(
             // SAFETY: no line keeps more words than it has entries, so that at most those of the lines before are kept; the
             // room has as many places, and eight more (asserted above).
             unsafe { _mm512_storeu_epi64(places.cast(), packed) };
-            kept_words += if masks.until { kept.trailing_ones() } else { kept.count_ones() } as usize;
-            if masks.until && kept != $valid {
+            kept_words += if until { kept.trailing_ones() } else { kept.count_ones() } as usize;
+            if until && kept != $valid {
                 return kept_words;
             }
         }};
@@ -354,25 +435,29 @@ fn padded<const BYTES: usize>(rest: &[u8]) -> [u8; BYTES] {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use ptwalk_verifier::reduce::Move;
-
     use super::*;
+    use proptest::prelude::*;
 
     /// Frames below bit 40, the index below bit 49.
     const INDEX_SHIFT: u32 = 40;
     const INDEX: u64 = 0x1ff << INDEX_SHIFT;
 
     fn cube() -> impl Strategy<Value = Cube> {
-        // Few bits, so that tests hold now and then.
-        (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>())
+        // Few bits, so that tests hold now and then, and often none that must be set.
+        (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), prop_oneof![Just(0), any::<u64>()])
             .prop_map(|(a, b, c, d, value)| Cube { mask: a & b & c & d, value: value & a & b & c & d })
     }
 
+    /// Bits of some bytes, so that now and then no two moves meet in one.
+    fn bytes() -> impl Strategy<Value = u64> {
+        (any::<u64>(), any::<[bool; 8]>())
+            .prop_map(|(bits, bytes)| bits & u64::from_le_bytes(bytes.map(|whole| if whole { 0xff } else { 0 })))
+    }
+
     fn reduction() -> impl Strategy<Value = Reduction> {
-        let moves = prop::collection::vec((-63..=63, any::<u64>()), 0..=MOVES_MAX);
+        let moves = prop::collection::vec((-63..=63, bytes()), 0..=MOVES_MAX);
         let terms = prop::collection::vec((cube(), any::<u64>()), 0..=TERMS_MAX);
-        let keep = prop::collection::vec(cube(), 0..=KEEP_MAX);
+        let keep = prop_oneof![prop::collection::vec(cube(), 1), prop::collection::vec(cube(), 0..=KEEP_MAX)];
         (keep, any::<bool>(), moves, any::<u64>(), terms).prop_map(|(keep, inverted, moves, constant, terms)| {
             let mut free = !INDEX;
             let mut place = |mask: u64| {
