@@ -148,7 +148,7 @@ impl Terms<'_, '_, '_> {
             return format!("({}) {operator} ({})", self.condition(depth - 1), self.condition(depth - 1));
         }
         match self.random.below(6) {
-            0 => format!("!({})", self.condition(0)),
+            0 => format!("!({})", self.relation()),
             1 => {
                 // True whatever the helper does.
                 let term = self.number(1);
@@ -158,11 +158,13 @@ impl Terms<'_, '_, '_> {
                 let (term, low) = (self.number(1), self.random.below(60));
                 format!("({term})[{}:{low}] == ({term}) >> {low} & 0x7", low + 2)
             }
-            _ => {
-                let relation = self.random.pick(&["==", "!=", "<", "<=", ">", ">="]);
-                format!("{} {relation} {}", self.number(2), self.number(2))
-            }
+            _ => self.relation(),
         }
+    }
+
+    fn relation(&mut self) -> String {
+        let relation = self.random.pick(&["==", "!=", "<", "<=", ">", ">="]);
+        format!("{} {relation} {}", self.number(2), self.number(2))
     }
 
     fn number(&mut self, depth: u32) -> String {

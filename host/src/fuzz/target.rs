@@ -11,18 +11,27 @@ thread_local! {
     static MADE: RefCell<HashMap<&'static str, Box<dyn Property>>> = RefCell::default();
 }
 
-/// Checks an input of the property called `name`.
+/// Checks an input of one of the properties called `names`. Where there are several, its first byte picks one and the rest
+/// is the input.
 ///
 /// # Panics
 /// Where the input breaks the property, which is how the fuzzer learns of it; and where there is no such property.
-pub fn target(name: &'static str, input: &[u8]) {
+pub fn target(names: &[&'static str], input: &[u8]) {
+    let (name, input) = match (names, input) {
+        ([name], input) => (*name, input),
+        (_, [picked, input @ ..]) => match names.get(usize::from(*picked)) {
+            Some(name) => (*name, input),
+            None => return,
+        },
+        (_, []) => return,
+    };
     MADE.with_borrow_mut(|made| {
         let property = made.entry(name).or_insert_with(|| {
             let entry = property(name).unwrap_or_else(|| panic!("no property {name}"));
             (entry.make)(&Context::embedded()).unwrap_or_else(|error| panic!("{name}: {error}"))
         });
         if let Err(failure) = property.check(input, &mut Tally::default()) {
-            panic!("{failure}");
+            panic!("{name}: {failure}");
         }
     });
 }

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|input: &[u8]| ptwalk::fuzz::target("engines", input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ptwalk::fuzz::target(&["engines"], input));
