@@ -47,16 +47,41 @@ pub struct Shape {
     pub guards: Guards,
     /// Everything depends on ten bits of the arguments, so that all that it can do can be tried.
     pub narrow: bool,
+    /// How large it may be.
+    pub size: Size,
+}
+
+/// How large a module may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Inner functions, at most one less.
+    inner: u64,
+    /// Statements of an export, at most.
+    statements: u64,
+    /// Instructions of a function after which its expressions are leaves.
+    instructions: usize,
+}
+
+impl Size {
+    /// As large as a helper ever is.
+    pub const LARGE: Size = Size { inner: 4, statements: 4, instructions: 160 };
+    /// What can be judged thousands of times a second.
+    pub const SMALL: Size = Size { inner: 2, statements: 2, instructions: 16 };
 }
 
 impl Shape {
     /// One helper, about half of which are acceptable.
-    pub const ONE: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: false };
+    pub const ONE: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: false, size: Size::LARGE };
     /// Some helpers, to make one compilation worth its time. None has a closed form if one has none, so that they are more
     /// careful.
-    pub const SOME: Shape = Shape { exports: 6, guards: Guards::Careless(24), narrow: false };
+    pub const SOME: Shape = Shape { exports: 6, guards: Guards::Careless(24), narrow: false, size: Size::LARGE };
     /// One helper of which every input is tried.
-    pub const NARROW: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: true };
+    pub const NARROW: Shape = Shape { exports: 1, guards: Guards::Careless(4), narrow: true, size: Size::LARGE };
+
+    /// The same, small.
+    pub const fn small(self) -> Shape {
+        Shape { size: Size::SMALL, ..self }
+    }
 
     /// The same with all guards.
     pub const fn careful(self) -> Shape {
@@ -76,6 +101,7 @@ struct Setting {
     imports: Vec<Extern>,
     /// Parameters of each inner function; all return an i64.
     inner: Vec<Vec<ValType>>,
+    size: Size,
 }
 
 /// Where the other data begins.
@@ -118,14 +144,14 @@ pub fn hidden_trap(random: &mut Random<'_>) -> Vec<u8> {
     ]);
     code.extend([Instruction::Unreachable, Instruction::End, Instruction::LocalGet(0)]);
     let params = vec![ValType::I64];
-    let setting = Setting { data: Vec::new(), more: None, imports: Vec::new(), inner: Vec::new() };
+    let setting = Setting { data: Vec::new(), more: None, imports: Vec::new(), inner: Vec::new(), size: Size::SMALL };
     let name = [Helper::find(Level::Pte, Op::Pfn)].into_iter().flatten().collect::<Vec<_>>();
     assemble(&setting, &[(params, ValType::I64, function(&[], &code))], &name)
 }
 
 /// A module, and how many guards there were to write.
 fn written(random: &mut Random<'_>, shape: Shape) -> (Vec<u8>, u64) {
-    let setting = setting(random);
+    let setting = setting(random, shape.size);
     let mut guards = 0;
     let mut functions: Vec<(Vec<ValType>, ValType, Function)> = Vec::new();
     for at in 0..setting.inner.len() {
@@ -156,15 +182,15 @@ const fn word_type(ty: AbiType) -> ValType {
     }
 }
 
-fn setting(random: &mut Random<'_>) -> Setting {
+fn setting(random: &mut Random<'_>, size: Size) -> Setting {
     let len = 8 * (8 + random.place(25));
     let imports = (0..random.below(3)).map(|_| random.pick(Extern::ALL)).collect();
-    let inner = (0..random.below(4)).map(|_| {
+    let inner = (0..random.below(size.inner)).map(|_| {
         let params = [&[ValType::I64][..], &[ValType::I64, ValType::I64], &[ValType::I64, ValType::I32]];
         random.pick(&params).to_vec()
     });
     let inner = inner.collect();
-    Setting { data: random.bytes(len), more: random.one_in(3).then(|| random.bytes(64)), imports, inner }
+    Setting { data: random.bytes(len), more: random.one_in(3).then(|| random.bytes(64)), imports, inner, size }
 }
 
 fn assemble(setting: &Setting, functions: &[(Vec<ValType>, ValType, Function)], names: &[Helper]) -> Vec<u8> {

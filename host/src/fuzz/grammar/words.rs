@@ -6,9 +6,6 @@ use wasm_encoder::{BlockType, Function, Instruction as I, MemArg, ValType};
 use super::{DATA, FRAME, Guards, MORE_DATA, NARROW_BITS, Setting, function};
 use crate::fuzz::random::Random;
 
-/// Instructions after which expressions are leaves.
-const LENGTH_MAX: usize = 160;
-
 /// Masks, fields and flags of page-table entries, whose neighbours are worth a try too.
 const ENTRY_CONSTANTS: [u64; 16] = [
     0xfff,
@@ -86,7 +83,7 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
             self.narrow_arguments();
         }
         self.begin();
-        let statements = 1 + self.random.below(4);
+        let statements = 1 + self.random.below(self.setting.size.statements);
         for _ in 0..statements {
             let depth = 1 + u32::from(self.random.one_in(2));
             self.statement(depth);
@@ -156,7 +153,7 @@ impl<'r, 'b, 's> Writer<'r, 'b, 's> {
     }
 
     pub fn is_leaf(&mut self, depth: u32) -> bool {
-        depth == 0 || self.code.len() > LENGTH_MAX || self.random.one_in(6)
+        depth == 0 || self.code.len() > self.setting.size.instructions || self.random.one_in(6)
     }
 
     pub fn constant(&mut self) -> u64 {

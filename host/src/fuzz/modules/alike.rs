@@ -6,7 +6,7 @@
 use ptwalk_verifier::lift::budget::{INSTRUCTIONS_MAX, STACK_BYTES_MAX};
 
 use super::source::{Mix, Source};
-use super::{Judged, attacks, values};
+use super::{Effort, Judged, attacks, values};
 use crate::fuzz::alter;
 use crate::fuzz::grammar::Shape;
 use crate::fuzz::minimise::Kind;
@@ -42,7 +42,7 @@ impl Property for Alike {
         let random = &mut Random::new(seed_of(input) ^ 2);
         let padded = alter::padded(random, input);
         // The configuration goes with the bytes, so that the padded one is judged under the plain one's.
-        let Some(padded) = Judged::under(&padded, plain.config) else {
+        let Some(padded) = Judged::under(&padded, plain.config, Effort::WHOLE) else {
             return Err("invalid: a module that validates does not when it is padded".into());
         };
         if plain.is_near_budget() || padded.is_near_budget() {

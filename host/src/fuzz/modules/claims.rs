@@ -9,8 +9,8 @@ use ptwalk_verifier::lift::{Ending, Module, replay_export};
 use ptwalk_verifier::verify::{Claim, Claims, Witness};
 
 use super::source::{Mix, Source};
-use super::{Judged, attacks, call, row, values};
-use crate::fuzz::grammar::{self, Shape};
+use super::{Effort, Judged, attacks, call, row, values};
+use crate::fuzz::grammar::{self, Guards, Shape};
 use crate::fuzz::minimise::Kind;
 use crate::fuzz::random::Random;
 use crate::fuzz::run::{Entry, Failure, Property, Tally};
@@ -24,8 +24,10 @@ pub(in crate::fuzz) const CLAIMS: Entry = Entry {
     about: "what is claimed of a module holds of its code as the verifier's interpreter runs it (O1, O2, O3)",
     kind: Kind::Module,
     make: |context| {
-        let mix = Mix { grammar: 80, near_miss: 10, smith: 2, operators: 6, bytes: 1 };
-        Ok(Box::new(Attack { source: Source::new(context, mix, Shape::ONE) }))
+        let mix = Mix { grammar: 62, near_miss: 30, smith: 0, operators: 6, bytes: 1 };
+        let shapes = [Shape { guards: Guards::Careless(3), ..Shape::ONE.small() }, Shape::ONE];
+        let [small, large] = shapes.map(|shape| Source::small(context, mix, shape));
+        Ok(Box::new(Attack { small, large, effort: Effort::SMALL }))
     },
 };
 
@@ -34,7 +36,10 @@ pub(in crate::fuzz) const HIDDEN: Entry = Entry {
     name: "hidden",
     about: "a trap that no prover finds is no reason to accept a module (O1)",
     kind: Kind::Module,
-    make: |context| Ok(Box::new(Hidden { attack: Attack { source: Source::new(context, Mix::GRAMMAR, Shape::ONE) } })),
+    make: |context| {
+        let [small, large] = [Shape::ONE.small(), Shape::ONE].map(|shape| Source::small(context, Mix::GRAMMAR, shape));
+        Ok(Box::new(Hidden { attack: Attack { small, large, effort: Effort::WHOLE } }))
+    },
 };
 
 /// One module in sixteen takes all the time that a verification may.
@@ -52,17 +57,20 @@ impl Property for Hidden {
     }
 }
 
+/// Most faults that a large module shows, a small one shows as well, and in the time of one there are ten.
 struct Attack {
-    source: Source,
+    small: Source,
+    large: Source,
+    effort: Effort,
 }
 
 impl Property for Attack {
     fn generate(&mut self, random: &mut Random<'_>) -> Vec<u8> {
-        self.source.module(random)
+        if random.one_in(64) { self.large.module(random) } else { self.small.module(random) }
     }
 
     fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
-        let Some(judged) = Judged::of(input, tally) else { return Ok(()) };
+        let Some(judged) = Judged::within(input, self.effort, tally) else { return Ok(()) };
         let module = Module::decode(judged.plugin.bytes())?;
         for claim in judged.sound() {
             let columns = attacks(input, claim.inputs.len(), EXECUTIONS);

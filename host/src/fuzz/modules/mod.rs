@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub(super) use self::execute::{Compiled, Ended, Interpreted, Wasmi, Wasmtime};
 
 use ptwalk_abi::{Config, Extern, Helper};
+use ptwalk_verifier::bits::budget::{GATES, QueryBudget};
 use ptwalk_verifier::expr::{Arena, ExprId, Width};
 use ptwalk_verifier::validate::ValidPlugin;
 use ptwalk_verifier::verify::{Claim, Claims, Session};
@@ -51,6 +52,24 @@ const CORNERS: [u64; 14] = [
     0x5555_5555_5555_5555,
 ];
 
+/// What judging a module may cost.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Gates of its graph.
+    gates: u32,
+    /// Each question.
+    query: QueryBudget,
+}
+
+impl Effort {
+    /// What a verification spends.
+    const WHOLE: Effort = Effort { gates: GATES, query: QueryBudget::DEFAULT };
+    /// Enough for most, a hundredth of what a verification spends on the others. What is left open is refused, and what is
+    /// claimed is claimed by the same code.
+    const SMALL: Effort =
+        Effort { gates: 10_000, query: QueryBudget { bdd_nodes: 2_000, sat_conflicts: 40, deadline: None } };
+}
+
 /// A module that validated, the configuration it is judged under, and what is claimed of it.
 struct Judged {
     plugin: Arc<ValidPlugin>,
@@ -61,7 +80,12 @@ struct Judged {
 impl Judged {
     /// Judges a module; `None` where it does not validate.
     fn of(bytes: &[u8], tally: &mut Tally) -> Option<Judged> {
-        let judged = Judged::under(bytes, configuration(&mut Random::new(seed_of(bytes))))?;
+        Judged::within(bytes, Effort::WHOLE, tally)
+    }
+
+    /// The same with this much effort.
+    fn within(bytes: &[u8], effort: Effort, tally: &mut Tally) -> Option<Judged> {
+        let judged = Judged::under(bytes, configuration(&mut Random::new(seed_of(bytes))), effort)?;
         let Judged { plugin, claims, .. } = &judged;
         if claims.exports.is_empty() {
             (0..plugin.exports().len().max(1)).for_each(|_| tally.judge(false));
@@ -79,9 +103,9 @@ impl Judged {
     }
 
     /// Judges a module under a configuration, and counts nothing.
-    fn under(bytes: &[u8], config: Config) -> Option<Judged> {
+    fn under(bytes: &[u8], config: Config, effort: Effort) -> Option<Judged> {
         let plugin = Arc::new(ValidPlugin::validate(bytes).ok()?);
-        let claims = Session::new(&plugin).ok()?.claims(&config);
+        let claims = Session::new(&plugin).ok()?.claims(&config, effort.gates, effort.query);
         Some(Judged { plugin, config, claims })
     }
 

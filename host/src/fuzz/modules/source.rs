@@ -36,6 +36,9 @@ impl Mix {
     pub(super) const GRAMMAR: Mix = Mix { grammar: 100, near_miss: 0, smith: 0, operators: 0, bytes: 0 };
 }
 
+/// Bytes of a module that is small.
+const SMALL_BYTES: usize = 2048;
+
 /// Makes modules.
 pub(super) struct Source {
     mix: Mix,
@@ -48,6 +51,12 @@ impl Source {
         Source { mix, shape, modules: context.modules.clone() }
     }
 
+    /// The same, which changes small modules only: a whole plugin takes as long as fifty of the others.
+    pub(super) fn small(context: &Context, mix: Mix, shape: Shape) -> Source {
+        let modules = context.modules.iter().filter(|module| module.len() <= SMALL_BYTES).cloned().collect();
+        Source { mix, shape, modules }
+    }
+
     /// A module, or what is none.
     pub(super) fn module(&self, random: &mut Random<'_>) -> Vec<u8> {
         let mut choice = random.below(100);
@@ -56,7 +65,7 @@ impl Source {
             choice = choice.wrapping_sub(part);
             is
         };
-        if chosen(self.mix.grammar) || self.modules.is_empty() {
+        if chosen(self.mix.grammar) {
             return grammar::module(random, self.shape);
         }
         if chosen(self.mix.near_miss) {
@@ -65,12 +74,12 @@ impl Source {
         if chosen(self.mix.smith) {
             return smith(random);
         }
-        let of = random.place(self.modules.len());
         if chosen(self.mix.operators) {
-            return alter::changed(random, &self.modules[of]);
+            let base = self.base(random);
+            return alter::changed(random, &base);
         }
         if chosen(self.mix.bytes) {
-            let mut bytes = self.modules[of].clone();
+            let mut bytes = self.base(random);
             mutate(random, &mut bytes);
             return bytes;
         }
@@ -78,6 +87,14 @@ impl Source {
         let mut bytes = if random.one_in(2) { b"\0asm\x01\0\0\0".to_vec() } else { Vec::new() };
         bytes.extend(random.bytes(len));
         bytes
+    }
+
+    /// A module to change.
+    fn base(&self, random: &mut Random<'_>) -> Vec<u8> {
+        match self.modules.len() {
+            0 => grammar::module(random, self.shape),
+            count => self.modules[random.place(count)].clone(),
+        }
     }
 }
 

@@ -63,8 +63,14 @@ pub struct QueryBudget {
     pub deadline: Option<Deadline>,
 }
 
+impl QueryBudget {
+    /// What a verification spends on a question.
+    pub const DEFAULT: QueryBudget =
+        QueryBudget { bdd_nodes: BDD_NODES_PER_QUERY, sat_conflicts: SAT_CONFLICTS_PER_QUERY, deadline: None };
+}
+
 impl Default for QueryBudget {
     fn default() -> Self {
-        QueryBudget { bdd_nodes: BDD_NODES_PER_QUERY, sat_conflicts: SAT_CONFLICTS_PER_QUERY, deadline: None }
+        QueryBudget::DEFAULT
     }
 }

@@ -10,7 +10,7 @@ use ptwalk_abi::Config;
 use super::explain::Names;
 use super::plugin::facts;
 use super::{ExportFacts, LawSet, Run, Session, budget, safety};
-use crate::bits::budget::{self as bits_budget, QueryBudget};
+use crate::bits::budget::QueryBudget;
 use crate::blast::Prover;
 use crate::code::Code;
 use crate::deadline::Deadline;
@@ -58,11 +58,12 @@ pub struct Claims {
 }
 
 impl Session<'_> {
-    /// What is claimed of the exports, without laws and geometry.
-    pub fn claims(&self, config: &Config) -> Claims {
+    /// What is claimed of the exports, without laws and geometry, where the graph has `gates` at most, no question costs more
+    /// than `query` says, and all together take no longer than a verification.
+    pub fn claims(&self, config: &Config, gates: u32, query: QueryBudget) -> Claims {
         let deadline = Deadline::after(budget::TIME_MAX);
-        let query = QueryBudget { deadline: Some(deadline), ..QueryBudget::default() };
-        let prover = Prover::new(bits_budget::GATES, query);
+        let query = QueryBudget { deadline: Some(deadline), ..query };
+        let prover = Prover::new(gates, query);
         let (errors, names, laws) = (Errors::default(), Names::default(), LawSet::none());
         let mut run =
             Run { session: self, config, laws: &laws, prover, deadline, errors, names, witnesses: Vec::new() };
