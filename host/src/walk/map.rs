@@ -242,7 +242,7 @@ pub(super) struct MapVisitor<'a, 'i, S: ?Sized> {
     split: Option<usize>,
     /// Tables that may still be visited.
     budget: u64,
-    /// For each depth, what the entries of the batch being visited lead to, by their words.
+    /// For each depth, what the entries of the batch being visited lead to, by their words; empty before the first table.
     found: Vec<Vec<Option<Record>>>,
 }
 
@@ -380,6 +380,9 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         index: u32,
     ) -> Result<Option<Flow>, WalkError> {
         let depth = batch.table.depth;
+        if self.found[depth].is_empty() {
+            self.find(engine, batch);
+        }
         let Record { facts, target } = match self.found[depth].get(at.word).copied().flatten() {
             Some(found) => found,
             None => engine.record(depth, batch.raw(index)).map_err(|error| error.on_entry(batch.table.pa, index))?,
@@ -487,8 +490,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         at: &mut Progress,
     ) -> Result<Flow, WalkError> {
         let level = batch.table.slot.level;
-        if at.word == 0 && level != Level::Pte {
-            self.find(engine, batch);
+        if at.word == 0 {
+            self.found[batch.table.depth].clear();
         }
         while let Some(word) = batch.words.get(at.word) {
             let (index, facts) = (batch.layout.index(*word), batch.layout.facts(*word));

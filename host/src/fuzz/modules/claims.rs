@@ -25,7 +25,7 @@ pub(in crate::fuzz) const CLAIMS: Entry = Entry {
     kind: Kind::Module,
     make: |context| {
         let mix = Mix { grammar: 62, near_miss: 30, smith: 0, operators: 6, bytes: 1 };
-        let shapes = [Shape { guards: Guards::Careless(3), ..Shape::ONE.small() }, Shape::ONE];
+        let shapes = [Shape { guards: Guards::Careless(2), ..Shape::ONE.small() }, Shape::ONE];
         let [small, large] = shapes.map(|shape| Source::small(context, mix, shape));
         Ok(Box::new(Attack { small, large, effort: Effort::SMALL }))
     },

@@ -25,8 +25,9 @@ pub(in crate::fuzz) const LIMITS: Entry = Entry {
     },
 };
 
-/// Longest that one module may take. Without optimisation everything takes several times as long.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 1 });
+/// Longest that one module may take: the second after which a verification gives up, and what it takes to notice and to say
+/// so. Without optimisation everything takes several times as long.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 8000 } else { 1250 });
 
 struct Limits {
     source: Source,
