@@ -176,7 +176,7 @@ pub enum Flow {
         table: PhysAddr,
         /// What the entry leaves permitted.
         perms: MmuPerms,
-        /// The table that will be next after it, where that is known and worth asking for while this one is scanned.
+        /// A table that will come soon after it, where that is known and worth asking for while this one is scanned.
         ahead: Option<PhysAddr>,
     },
     /// Likewise, but into a directory of huge pages. It is the kernel's alone (the MMU that has them hashes), so that the
