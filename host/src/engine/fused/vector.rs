@@ -63,6 +63,12 @@ const PLAIN: usize = 0;
 /// In place of a number of moves: they are made as one.
 const GATHER: usize = 0;
 
+/// Bits of the word that a move fills: those that nothing is shifted into are 0, whatever its mask says.
+fn reached(one: &Move) -> u64 {
+    let distance = one.right.unsigned_abs();
+    one.mask & if one.right >= 0 { u64::MAX >> distance } else { u64::MAX << distance }
+}
+
 /// Several moves as one instruction: every byte of the word is eight bits of the entry, from any bit on and around its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Gather {
@@ -78,8 +84,7 @@ impl Gather {
         let mut gather = Gather { from: 0, mask: 0 };
         let mut taken = 0_u64;
         for one in moves {
-            let distance = one.right.unsigned_abs();
-            let mask = one.mask & if one.right >= 0 { u64::MAX >> distance } else { u64::MAX << distance };
+            let mask = reached(one);
             for byte in (0..64).step_by(8).filter(|byte| mask >> byte & 0xff != 0) {
                 if taken >> byte & 1 == 1 && !seeded(Fault::VectorByteShared) {
                     return None;
@@ -126,12 +131,7 @@ impl Kernel {
         }
         for (place, one) in masks.moves.iter_mut().zip(&reduction.moves) {
             let distance = u64::from(one.right.unsigned_abs());
-            // Bits that nothing is shifted into are 0 in the word, whatever the mask says.
-            *place = if one.right >= 0 {
-                (distance, 64, one.mask & u64::MAX >> distance)
-            } else {
-                (64, distance, one.mask & u64::MAX << distance)
-            };
+            *place = if one.right >= 0 { (distance, 64, reached(one)) } else { (64, distance, reached(one)) };
         }
         let shape = (reduction.keep.len().max(1), reduction.moves.len().max(1), reduction.terms.len());
         let scan = match isa {
@@ -469,6 +469,23 @@ mod tests {
             let terms = terms.into_iter().map(|(cube, toggles)| Term { cube, toggles: toggles & !INDEX }).collect();
             Reduction { keep, inverted, moves, constant: constant & !INDEX, terms }
         })
+    }
+
+    #[test]
+    fn moves_gathered_into_one_fill_what_they_fill_one_by_one() {
+        // The frame, a flag beside it, the top bit from both sides; a frame and a flag of one byte.
+        let moves =
+            |list: &[(i32, u64)]| list.iter().map(|(right, mask)| Move { right: *right, mask: *mask }).collect();
+        let apart: Vec<Move> = moves(&[(12, (1 << 36) - 1), (6, 1 << 51), (-1, 1 << 63)]);
+        let gather = Gather::of(&apart).expect("no byte is of two");
+        for x in [0, 1, 1 << 62, 1 << 63, u64::MAX, 0x0123_4567_89ab_cdef] {
+            let bytes = gather.from.to_le_bytes().map(|from| x.rotate_right(from.into()).to_le_bytes()[0]);
+            let word = u64::from_le_bytes(bytes) & gather.mask;
+            assert_eq!(word, apart.iter().fold(0, |word, one| word ^ one.of(x)), "{x:#x}");
+        }
+        // Nothing is shifted into the top bit.
+        assert_eq!(Gather::of(&moves(&[(1, 1 << 63)])), Gather::of(&[]));
+        assert_eq!(Gather::of(&moves(&[(12, 0xf), (6, 1 << 7)])), None);
     }
 
     proptest! {

@@ -1,8 +1,7 @@
 //! Any bytes at all are refused or judged in bounded time.
 //!
-//! What counts is the time that the thread ran, as the kernel counts it, so that a busy machine is no finding. Memory is
-//! bounded by counts (`host/verifier/src/lift/budget.rs`); the coverage-guided target of the same name is run with a limit
-//! on every allocation.
+//! What counts is the time that the thread ran, as the kernel counts it, so that a busy machine is no finding. Not handled:
+//! memory, which counts bound (`host/verifier/src/lift/budget.rs`) and no property measures.
 
 use std::time::Duration;
 
