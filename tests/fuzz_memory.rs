@@ -11,9 +11,10 @@ use ptwalk::fuzz::{Context, Random, Tally, checked, property};
 #[global_allocator]
 static COUNTED: PeakAlloc = PeakAlloc;
 
-/// The readers, and bytes that reading one input may take beside sixty-four times its own: what the verifier gets too
-/// (`docs/soundness.md`), but a walk of the service, whose pages may be eight megabytes before they are written out.
-const READERS: [(&str, usize); 8] = [
+/// The verifier and the readers, and bytes that one input may take beside sixty-four times its own; a walk of the service may
+/// take more, whose pages may be eight megabytes before they are written out.
+const READERS: [(&str, usize); 9] = [
+    ("limits", 64 << 20),
     ("cores", 64 << 20),
     ("table_images", 64 << 20),
     ("contents", 64 << 20),

@@ -9,11 +9,10 @@
 use std::sync::Arc;
 
 use ptwalk_abi::{Config, Helper, Signature};
-use ptwalk_verifier::bits::budget::{GATES, QueryBudget};
 use ptwalk_verifier::expr::{Evaluator, Width};
 use ptwalk_verifier::laws::{Binding, Exports, bind};
 use ptwalk_verifier::validate::ValidPlugin;
-use ptwalk_verifier::verify::{Claims, LawSet, Outcome, Session, VerifiedPlugin};
+use ptwalk_verifier::verify::{Claims, Effort, LawSet, Outcome, Session, VerifiedPlugin};
 
 use super::engines::Named;
 use super::minimise::Kind;
@@ -69,7 +68,7 @@ impl World {
     fn new(subject: Subject) -> Result<World, Failure> {
         let Subject { plugin, against, config, laws } = &subject;
         let session = Session::new(plugin)?;
-        let claims = session.claims(config, GATES, QueryBudget::default());
+        let claims = session.claims(config, Effort::WHOLE);
         let engines = match session.verify(config, laws) {
             Outcome::Verified(verified) => engines(&verified)?,
             Outcome::Refused(_) => Vec::new(),

@@ -70,6 +70,7 @@ faults! {
         GuardOfOneArm "where two paths meet, the guard of the first is the guard of both",
         ValuesOfOneArm "where two paths meet, the locals of the first survive",
         LoopStopsEarly "a loop is believed to end after eight rounds",
+        LoopCalledEndless "a loop that is only long is said never to end",
         StepsOfShorterPath "where two paths meet, the instructions of the shorter are counted",
         StepsOfLoopForgotten "instructions before a back edge are not counted",
         CostOfCallForgotten "a call costs nothing",

@@ -13,6 +13,7 @@ pub mod deadline;
 pub mod diagram;
 pub mod expr;
 pub mod fault;
+mod hash;
 pub mod laws;
 pub mod lift;
 pub mod limits;

@@ -4,9 +4,10 @@
 //! whatever was refused stays refused. Where a budget was spent, more operators may spend it otherwise.
 
 use ptwalk_verifier::lift::budget::{INSTRUCTIONS_MAX, STACK_BYTES_MAX};
+use ptwalk_verifier::verify::Effort;
 
 use super::source::{Mix, Source};
-use super::{Effort, Judged, attacks, values};
+use super::{Judged, attacks, values};
 use crate::fuzz::alter;
 use crate::fuzz::grammar::Shape;
 use crate::fuzz::minimise::Kind;

@@ -1,7 +1,7 @@
 //! Any bytes at all are refused or judged in bounded time.
 //!
 //! What counts is the time that the thread ran, as the kernel counts it, so that a busy machine is no finding. Not handled:
-//! memory, which counts bound (`host/verifier/src/lift/budget.rs`) and no property measures.
+//! memory, which needs an allocator that counts (`tests/fuzz_memory.rs`).
 
 use std::time::Duration;
 

@@ -20,10 +20,10 @@ use std::sync::Arc;
 pub(super) use self::execute::{Compiled, Ended, Interpreted, Wasmi, Wasmtime};
 
 use ptwalk_abi::{Config, Extern, Helper};
-use ptwalk_verifier::bits::budget::{GATES, QueryBudget};
+use ptwalk_verifier::bits::budget::QueryBudget;
 use ptwalk_verifier::expr::{Arena, ExprId, Width};
 use ptwalk_verifier::validate::ValidPlugin;
-use ptwalk_verifier::verify::{Claim, Claims, Session};
+use ptwalk_verifier::verify::{Claim, Claims, Effort, Session};
 use wasmparser::{Operator, Parser, Payload};
 
 use super::random::Random;
@@ -52,23 +52,13 @@ const CORNERS: [u64; 14] = [
     0x5555_5555_5555_5555,
 ];
 
-/// What judging a module may cost.
-#[derive(Clone, Copy)]
-struct Effort {
-    /// Gates of its graph.
-    gates: u32,
-    /// Each question.
-    query: QueryBudget,
-}
-
-impl Effort {
-    /// What a verification spends.
-    const WHOLE: Effort = Effort { gates: GATES, query: QueryBudget::DEFAULT };
-    /// Enough for most, a hundredth of what a verification spends on the others. What is left open is refused, and what is
-    /// claimed is claimed by the same code.
-    const SMALL: Effort =
-        Effort { gates: 10_000, query: QueryBudget { bdd_nodes: 2_000, sat_conflicts: 40, deadline: None } };
-}
+/// Enough for most, a hundredth of what a verification spends on the others. What is left open is refused, and what is
+/// claimed is claimed by the same code.
+const SMALL: Effort = Effort {
+    gates: 10_000,
+    query: QueryBudget { bdd_nodes: 2_000, sat_conflicts: 40, deadline: None },
+    explains: false,
+};
 
 /// A module that validated, the configuration it is judged under, and what is claimed of it.
 struct Judged {
@@ -105,7 +95,7 @@ impl Judged {
     /// Judges a module under a configuration, and counts nothing.
     fn under(bytes: &[u8], config: Config, effort: Effort) -> Option<Judged> {
         let plugin = Arc::new(ValidPlugin::validate(bytes).ok()?);
-        let claims = Session::new(&plugin).ok()?.claims(&config, effort.gates, effort.query);
+        let claims = Session::new(&plugin).ok()?.claims(&config, effort);
         Some(Judged { plugin, config, claims })
     }
 

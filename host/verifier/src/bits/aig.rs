@@ -9,8 +9,8 @@
 //! without Blowup" (MEMICS 2006), under the names used there, with exclusive-or cancellation on top.
 
 use super::cone::Model;
-use super::hash::KeyedMap;
 use crate::fault::{Fault, seeded};
+use crate::hash::KeyedMap;
 use std::ops::Not;
 
 /// A node of the graph, or its complement.

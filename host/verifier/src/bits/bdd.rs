@@ -11,9 +11,9 @@ use super::aig::Lit;
 use super::budget::BDD_STEPS_PER_NODE;
 use super::cone::{Cone, Model};
 use super::cover::Cube;
-use super::hash::Keyed;
 use crate::deadline::Deadline;
 use crate::fault::{Fault, seeded};
+use crate::hash::Keyed;
 
 /// A diagram node or its complement. The same packing as a graph literal, over other nodes: 0 is the constant.
 type Edge = Lit;

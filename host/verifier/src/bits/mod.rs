@@ -16,7 +16,6 @@ pub mod word;
 mod assume;
 mod bdd;
 mod cone;
-mod hash;
 mod sat;
 mod simulate;
 #[cfg(test)]

@@ -4,9 +4,8 @@
 //! [`BinaryOp`] for the cases in which WebAssembly traps. The constant folder, the known-bits analysis, the replay
 //! interpreter and the [`Evaluator`] all use these functions.
 
-use std::collections::HashMap;
-
 use super::{Arena, BinaryOp, CompareOp, ExprId, Node, UnaryOp, Width};
+use crate::hash::KeyedMap;
 
 /// The value of a word as a signed number.
 pub const fn signed(width: Width, value: u64) -> i64 {
@@ -85,13 +84,13 @@ pub const fn fold_compare(op: CompareOp, width: Width, a: u64, b: u64) -> bool {
 #[derive(Clone, Debug)]
 pub struct Evaluator {
     inputs: Vec<u64>,
-    values: HashMap<ExprId, u64>,
+    values: KeyedMap<ExprId, u64>,
 }
 
 impl Evaluator {
     /// An evaluator for the arguments `inputs`; those that are missing count as 0.
     pub fn new(inputs: Vec<u64>) -> Evaluator {
-        Evaluator { inputs, values: HashMap::new() }
+        Evaluator { inputs, values: KeyedMap::default() }
     }
 
     /// The arguments.

@@ -20,11 +20,11 @@ mod print;
 mod select;
 mod substitute;
 
-use std::collections::HashMap;
-
 pub use eval::{Evaluator, fold_binary, fold_compare, fold_unary};
 pub use facts::Facts;
 pub use print::Printer;
+
+use crate::hash::KeyedMap;
 
 /// Width of a value in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -215,9 +215,9 @@ const REWRITE_DEPTH_MAX: u32 = 24;
 #[derive(Clone, Debug)]
 pub struct Arena {
     entries: Vec<Entry>,
-    interned: HashMap<(Node, Width), ExprId>,
+    interned: KeyedMap<(Node, Width), ExprId>,
     tables: Vec<Table>,
-    interned_tables: HashMap<Table, TableId>,
+    interned_tables: KeyedMap<Table, TableId>,
     node_limit: usize,
     depth: u32,
     rewrites: u32,
@@ -228,9 +228,9 @@ impl Arena {
     pub fn new(node_limit: usize) -> Arena {
         Arena {
             entries: Vec::new(),
-            interned: HashMap::new(),
+            interned: KeyedMap::default(),
             tables: Vec::new(),
-            interned_tables: HashMap::new(),
+            interned_tables: KeyedMap::default(),
             node_limit: node_limit.min(u32::MAX as usize),
             depth: 0,
             rewrites: 0,

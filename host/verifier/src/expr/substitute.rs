@@ -1,8 +1,7 @@
 //! One closed form put into another: `pmd_pfn(pmd_mkdevmap(x))` is the form of `pmd_pfn` with its input replaced.
 
-use std::collections::HashMap;
-
 use super::{Arena, Built, ExprId, Node};
+use crate::hash::KeyedMap;
 
 impl Arena {
     /// The expression with every [`Node::Input`] replaced by the expression of that number; inputs beyond `inputs`
@@ -11,7 +10,7 @@ impl Arena {
     /// # Cost
     /// One constructor per node that `root` reaches.
     pub fn substitute(&mut self, root: ExprId, inputs: &[ExprId]) -> Built {
-        let mut done: HashMap<ExprId, ExprId> = HashMap::new();
+        let mut done: KeyedMap<ExprId, ExprId> = KeyedMap::default();
         for id in self.reachable(&[root]) {
             let at = |operand: ExprId| done.get(&operand).copied().unwrap_or(operand);
             let new = match self.node(id) {

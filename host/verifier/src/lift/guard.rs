@@ -4,10 +4,9 @@
 //! returns to the common ancestor when the conditions of both sides together are always true, as they are behind an
 //! `if`. So guards stay as short as the nesting of open decisions, and 64 diamonds in a row leave no trace in them.
 
-use std::collections::HashMap;
-
 use crate::expr::{Arena, ExprId, NodeBudgetSpent, Width};
 use crate::fault::{Fault, seeded};
+use crate::hash::KeyedMap;
 
 /// A node of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +25,7 @@ struct Guard {
 #[derive(Clone, Debug)]
 pub(super) struct Guards {
     nodes: Vec<Guard>,
-    interned: HashMap<(GuardId, ExprId), GuardId>,
+    interned: KeyedMap<(GuardId, ExprId), GuardId>,
 }
 
 /// The guard under which everything runs.
@@ -36,7 +35,7 @@ impl Guards {
     pub(super) fn new(arena: &mut Arena) -> Result<Guards, NodeBudgetSpent> {
         let always = arena.constant(Width::W1, 1)?;
         let root = Guard { parent: ALWAYS, depth: 0, condition: always, all: always };
-        Ok(Guards { nodes: vec![root], interned: HashMap::new() })
+        Ok(Guards { nodes: vec![root], interned: KeyedMap::default() })
     }
 
     fn node(&self, id: GuardId) -> Guard {

@@ -57,7 +57,7 @@ impl Machine<'_, '_> {
                 return Problem::UndecidedLoop { iterations, instructions: state.steps };
             }
         };
-        if never_left {
+        if never_left || seeded(Fault::LoopCalledEndless) {
             let always = round.entry == Some(condition);
             return Problem::NoExit { iterations, input: (!always).then_some(input) };
         }

@@ -167,8 +167,19 @@ fn call_finding(module: &Module<'_>, fault: CallFault) -> Finding {
 
 /// Executes an export on concrete arguments, for counterexamples and messages. `None` where there is no such export.
 pub fn replay_export(module: &Module<'_>, config: &Config, name: &str, inputs: &[u64]) -> Option<Replay> {
+    replay_up_to(module, config, name, inputs, u64::from(budget::WORK_MAX))
+}
+
+/// The same, given up after so many operators.
+pub fn replay_up_to(
+    module: &Module<'_>,
+    config: &Config,
+    name: &str,
+    inputs: &[u64],
+    operators_max: u64,
+) -> Option<Replay> {
     let (function, inputs) = arguments(module, name, inputs)?;
-    Some(replay::replay(module, config, function, &inputs, u64::from(budget::WORK_MAX)))
+    Some(replay::replay(module, config, function, &inputs, operators_max))
 }
 
 /// Executes calls one after another, each with the memory and globals that those before it have left. `None` where

@@ -1,8 +1,7 @@
 //! Whether a condition holds for some input: sample inputs first, then the prover.
 
-use std::collections::HashMap;
-
 use crate::expr::{Arena, Evaluator, ExprId, Width};
+use crate::hash::KeyedMap;
 
 /// What the prover says about a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +47,7 @@ const REMEMBERED_MAX: usize = 8;
 /// Sample inputs with their values, and the answers so far.
 pub(super) struct Witnesses {
     samples: Vec<Evaluator>,
-    answers: HashMap<ExprId, Answer>,
+    answers: KeyedMap<ExprId, Answer>,
     questions_left: u32,
 }
 
@@ -63,7 +62,7 @@ impl Witnesses {
         };
         let count = if inputs.is_empty() { 1 } else { usize::MAX };
         let samples = same.chain(mixed).map(fit).take(count).collect();
-        Witnesses { samples, answers: HashMap::new(), questions_left: questions_max }
+        Witnesses { samples, answers: KeyedMap::default(), questions_left: questions_max }
     }
 
     /// Whether some input makes `condition` true. The same question is put to the oracle once.

@@ -10,13 +10,29 @@ use ptwalk_abi::Config;
 use super::explain::Names;
 use super::plugin::facts;
 use super::{ExportFacts, LawSet, Run, Session, budget, safety};
-use crate::bits::budget::QueryBudget;
+use crate::bits::budget::{GATES, QueryBudget};
 use crate::blast::Prover;
 use crate::code::Code;
 use crate::deadline::Deadline;
 use crate::expr::{Arena, ExprId, Width};
 use crate::lift;
 use crate::report::{Diagnostic, Errors};
+
+/// What may be spent on claims.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Gates of the graph.
+    pub gates: u32,
+    /// Each question.
+    pub query: QueryBudget,
+    /// Errors come with what leads to them.
+    pub explains: bool,
+}
+
+impl Effort {
+    /// What a verification spends.
+    pub const WHOLE: Effort = Effort { gates: GATES, query: QueryBudget::DEFAULT, explains: true };
+}
 
 /// What is claimed of one export.
 #[derive(Clone, Debug)]
@@ -58,15 +74,15 @@ pub struct Claims {
 }
 
 impl Session<'_> {
-    /// What is claimed of the exports, without laws and geometry, where the graph has `gates` at most, no question costs more
-    /// than `query` says, and all together take no longer than a verification.
-    pub fn claims(&self, config: &Config, gates: u32, query: QueryBudget) -> Claims {
+    /// What is claimed of the exports, without laws and geometry, for that effort, in no more time than a verification takes.
+    pub fn claims(&self, config: &Config, effort: Effort) -> Claims {
+        let Effort { gates, query, explains } = effort;
         let deadline = Deadline::after(budget::TIME_MAX);
         let query = QueryBudget { deadline: Some(deadline), ..query };
         let prover = Prover::new(gates, query);
         let (errors, names, laws) = (Errors::default(), Names::default(), LawSet::none());
-        let mut run =
-            Run { session: self, config, laws: &laws, prover, deadline, errors, names, witnesses: Vec::new() };
+        let witnesses = Vec::new();
+        let mut run = Run { session: self, config, laws: &laws, prover, deadline, errors, names, witnesses, explains };
         let lifted = lift::lift(&self.module, config, &mut run.prover);
         let (arena, exports) = match lifted {
             Ok(mut lifted) => {

@@ -261,6 +261,9 @@ impl Run<'_, '_> {
         goal: Goal,
         known: (&Arena, &[(Helper, ExprId)]),
     ) -> Diagnostic {
+        if !self.explains {
+            return error;
+        }
         let names = arguments(helper);
         let args: Vec<u64> =
             names.iter().map(|name| counterexample.inputs.get(*name).map_or(0, |value| value.0)).collect();

@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use ptwalk_abi::Config;
 
-pub use claims::{Claim, Claims, Witness};
+pub use claims::{Claim, Claims, Effort, Witness};
 pub use forms::{Form, FormSource};
 pub use lawset::LawSet;
 pub use machines::{MACHINES, Machine};
@@ -163,6 +163,7 @@ impl<'p> Session<'p> {
             errors: Errors::default(),
             names: Names::default(),
             witnesses: Vec::new(),
+            explains: true,
         };
         laws.diagnostics().for_each(|error| run.errors.push(error));
         run.decide(demand)
@@ -180,6 +181,8 @@ struct Run<'s, 'p> {
     names: Names,
     /// The inputs for which something is refused.
     witnesses: Vec<Witness>,
+    /// Errors come with what leads to them.
+    explains: bool,
 }
 
 impl Run<'_, '_> {

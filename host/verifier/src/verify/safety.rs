@@ -174,7 +174,7 @@ impl Run<'_, '_> {
             Hazard::GlobalChanged | Hazard::StackPointerLost => Goal::LastGlobalSet,
             _ => Goal::Operator { function: place.function, offset: place.offset },
         };
-        let twice = if lasts(hazard) { self.call_twice(export, input, exports) } else { None };
+        let twice = if self.explains && lasts(hazard) { self.call_twice(export, input, exports) } else { None };
         let Some(twice) = twice else {
             return self.explain_call(error, helper, &shown_input(export, input, Vec::new()), goal, known);
         };

@@ -1,7 +1,7 @@
-//! A keyed hash for tables of small integers.
+//! A keyed hash for tables of small integers, and of what is made of them.
 //!
-//! In: keys made of `u32` and `u64`. Out: hashes that differ from one process to the next. A plugin chooses which
-//! gates are built, so with a fixed hash it could choose colliding ones and make every look-up linear. No result
+//! In: keys of a few integers. Out: hashes that differ from one process to the next. A plugin chooses which
+//! nodes and gates are built, so with a fixed hash it could choose colliding ones and make every look-up linear. No result
 //! depends on the hash, because no table here is ever iterated. A table that forgets must not be keyed: what it forgets
 //! decides how much work is done, so which engine answers first, and with which counterexample; for it there is
 //! [`Keyed::FIXED`]. Not for secrets: the key protects time only.
@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// A hash map with the keyed hash of this module.
-pub(super) type KeyedMap<K, V> = HashMap<K, V, Keyed>;
+pub(crate) type KeyedMap<K, V> = HashMap<K, V, Keyed>;
 
 /// The key, drawn from the operating system once per table.
 #[derive(Clone, Debug)]
-pub(super) struct Keyed {
+pub(crate) struct Keyed {
     start: u64,
     factor: u64,
 }
@@ -37,16 +37,16 @@ impl BuildHasher for Keyed {
 impl Keyed {
     /// The same key in every process, for caches whose entries are overwritten. Collisions there cost steps, which are
     /// counted. The constants are odd bits of the golden ratio and of the square root of 2.
-    pub(super) const FIXED: Keyed = Keyed { start: 0x6a09_e667_f3bc_c908, factor: 0x9e37_79b9_7f4a_7c15 };
+    pub(crate) const FIXED: Keyed = Keyed { start: 0x6a09_e667_f3bc_c908, factor: 0x9e37_79b9_7f4a_7c15 };
 
     /// Hash of one word, for tables that are addressed directly.
-    pub(super) fn of(&self, word: u64) -> u64 {
+    pub(crate) fn of(&self, word: u64) -> u64 {
         fold(self.start ^ word, self.factor)
     }
 }
 
 /// Multiplies into 128 bits and folds the halves, one step per word of the key.
-pub(super) struct Folding {
+pub(crate) struct Folding {
     state: u64,
     factor: u64,
 }
@@ -58,10 +58,19 @@ fn fold(value: u64, factor: u64) -> u64 {
 }
 
 impl Hasher for Folding {
+    /// Whatever has no method of its own below, eight bytes a step.
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        for &byte in rest {
             self.write_u64(u64::from(byte));
         }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(u64::from(value));
     }
 
     fn write_u32(&mut self, value: u32) {
