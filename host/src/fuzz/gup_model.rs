@@ -34,7 +34,7 @@ pub(super) const GUP_MODEL: Entry = Entry {
     make: |_| Ok(Box::new(Model::default())),
 };
 
-/// Scenes of one request in an input, and calls in each.
+/// Scenes of one request in an input, fewer where its bytes are used up, and calls in each.
 const SCENES: usize = 8;
 const CALLS: usize = 6;
 /// Bytes of choices of an input.
@@ -73,6 +73,9 @@ impl Property for Model {
         let queries = Queries::gup(plugin.geometry(), &gup);
         let mut engines = if random.one_in(8) { walker::engines(m, &queries)? } else { quick(m, &plugin, &queries)? };
         for _ in 0..SCENES {
+            if random.is_spent() {
+                break;
+            }
             let scene = Scene::new(random, m);
             let image = scene.memory.image(m.big_endian(), false)?;
             let (zone, books) = books(random, m, &scene);

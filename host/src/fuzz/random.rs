@@ -32,6 +32,11 @@ impl<'b> Random<'b> {
         Random { source: Source::Bytes(bytes) }
     }
 
+    /// Whether bytes are used up. A seed never is.
+    pub fn is_spent(&self) -> bool {
+        matches!(self.source, Source::Bytes([]))
+    }
+
     /// A number of which `bytes` bytes are used.
     fn draw(&mut self, bytes: usize) -> u64 {
         match &mut self.source {
