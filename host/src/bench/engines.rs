@@ -65,6 +65,7 @@ impl MapSink for Tally {
         Ok(())
     }
 
+    #[inline]
     fn leaves(&mut self, leaves: &Leaves<'_>) -> Result<(), WalkError> {
         self.add(leaves.words());
         Ok(())

@@ -324,7 +324,7 @@ pub fn descend<E: Engine + ?Sized, V: Visitor>(
     let top = Place { shape, pa: table, range, perms_above };
     let image = tables.image;
     let mut descent = Descent { engine, image, slots, visitor, trail, big_endian, layouts };
-    descent.table(&top, &[], &mut words[depth..])?;
+    descent.table(top, &[], &mut words[depth..])?;
     Ok(())
 }
 
@@ -356,22 +356,22 @@ struct Place {
 impl Place {
     /// The table as a visitor sees it.
     #[inline]
-    fn table<'a>(&self, trail: &'a [Passed]) -> Table<'a> {
-        let Place { shape: Shape { slot, depth, directory }, pa, range, perms_above } = *self;
+    fn table<'a>(self, trail: &'a [Passed]) -> Table<'a> {
+        let Place { shape: Shape { slot, depth, directory }, pa, range, perms_above } = self;
         let offset_mask = (u64::from(slot.entries) - 1) << slot.shift | (slot.span_bytes() - 1);
         Table { depth, slot, directory, pa, base: range.first.0 & !offset_mask, range, perms_above, trail }
     }
 
     /// First and last entry to visit.
     #[inline]
-    fn entries(&self) -> (u32, u32) {
+    fn entries(self) -> (u32, u32) {
         (self.shape.slot.index(self.range.first), self.shape.slot.index(self.range.last))
     }
 
     /// The entries from `first` on that the image does not hold, though it should up to `last`: the first one, what they
     /// would translate, and the index after them.
     #[cold]
-    fn missing(&self, image: &Image, first: u32, last: u32) -> (Passed, VaRange, u32) {
+    fn missing(self, image: &Image, first: u32, last: u32) -> (Passed, VaRange, u32) {
         let table = self.table(&[]);
         let present = image.next_present(table.entry_pa(first)).map(|pa| pa.0.saturating_sub(self.pa.0));
         let resume = present.and_then(|bytes| u32::try_from(bytes.div_ceil(8)).ok()).unwrap_or(u32::MAX);
@@ -395,7 +395,7 @@ impl Piece<'_> {
     #[inline(always)]
     fn batch<'a>(
         &'a self,
-        place: &Place,
+        place: Place,
         words: &'a [u64],
         trail: &'a [Passed],
         big_endian: bool,
@@ -422,7 +422,7 @@ struct Descent<'a, 'i, E: ?Sized, V> {
 impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
     /// Visits a table, and calls itself for those below: as deep as the geometry. `ahead` is what its first scan asks for
     /// meanwhile, `words` the room of its level and of those below. `false` where the visitor stopped.
-    fn table(&mut self, place: &Place, ahead: &'i [u8], words: &mut [Words]) -> Result<bool, WalkError> {
+    fn table(&mut self, place: Place, ahead: &'i [u8], words: &mut [Words]) -> Result<bool, WalkError> {
         match words {
             [] => Ok(true),
             [room] => self.pieces::<true>(place, ahead, room, &mut []),
@@ -435,7 +435,7 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
     #[inline(always)]
     fn pieces<const LAST: bool>(
         &mut self,
-        place: &Place,
+        place: Place,
         mut ahead: &'i [u8],
         room: &mut Words,
         rooms_below: &mut [Words],
@@ -474,7 +474,7 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
     #[inline(always)]
     fn load(
         &mut self,
-        place: &Place,
+        place: Place,
         wanted: Range<u32>,
         ahead: &'i [u8],
         room: &mut Words,
@@ -501,7 +501,7 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
     /// Visits a piece of a table above the last level, and the tables that it leads to.
     fn piece(
         &mut self,
-        place: &Place,
+        place: Place,
         piece: &Piece<'i>,
         room: &Words,
         rooms_below: &mut [Words],
@@ -528,8 +528,8 @@ impl<'i, E: Engine + ?Sized, V: Visitor> Descent<'_, 'i, E, V> {
             let at = batch.passed(through);
             self.trail.push(at);
             let went_on = match &mut rooms_below[shape.depth - depth - 1..] {
-                [room] => self.pieces::<true>(&below, ahead, room, &mut [])?,
-                rooms => self.table(&below, ahead, rooms)?,
+                [room] => self.pieces::<true>(below, ahead, room, &mut [])?,
+                rooms => self.table(below, ahead, rooms)?,
             };
             if !went_on {
                 return Ok(false);
