@@ -1,14 +1,15 @@
 //! Does an entry cost the same however many there are, and do two threads walk twice as fast?
 //!
 //! IDs are `scale/<shape>/<millions>`, `scale/<shape>-read/<millions>` (a plain read of the same tables in the same order,
-//! which shows what of it is the machine's doing) and `scale/threads/<threads>`. The peak of memory beyond the image is
-//! printed.
+//! which shows what of it is the machine's doing) and `scale/threads/<threads>`; `scale/cold-<shape>…` is the same with
+//! nothing of the image in any cache and the image in huge pages, so that images of all sizes meet the same memory. The peak
+//! of memory beyond the image is printed.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ptwalk::bench::engines::{arm64, present, walk};
 use ptwalk::bench::native::Tally;
 use ptwalk::bench::tables::{Shape, Tables};
@@ -18,6 +19,9 @@ use ptwalk::walk::walk_split;
 
 /// Words in the tables of the image that threads walk: 512 MiB, which no cache holds.
 const THREADS_ENTRIES: u64 = 64 << 20;
+
+/// Bytes to read so that caches forget everything else: four times the largest here.
+const EVICTION_BYTES: usize = 128 << 20;
 
 /// Peak of memory in use, in KiB.
 fn peak_kib() -> u64 {
@@ -47,6 +51,30 @@ fn bench_entries(criterion: &mut Criterion) {
         }
         group.finish();
     }
+}
+
+fn bench_cold_entries(criterion: &mut Criterion) {
+    let plugin = arm64().expect("arm64 is verified");
+    let mut fused = Fused::new(&plugin, Queries::walk(plugin.geometry(), &present())).expect("arm64 is fused");
+    let elsewhere = machine::memory(EVICTION_BYTES);
+    let evict = || black_box(machine::read_sequential(black_box(&elsewhere)));
+    let mut group = criterion.benchmark_group("scale");
+    for shape in [Shape::Linear, Shape::Scattered] {
+        for millions in [1, 4, 16, 64, 256] {
+            let tables = Tables::in_huge_pages(shape, millions << 20, SEED, *plugin.geometry()).expect("2 GiB at most");
+            group.throughput(Throughput::Elements(tables.entries));
+            let read = BenchmarkId::new(format!("cold-{}-read", shape.name()), millions);
+            group.bench_function(read, |bencher| {
+                let read = |_| machine::read_pages(black_box(tables.bytes()), &tables.leaf_tables);
+                bencher.iter_batched(evict, read, BatchSize::PerIteration);
+            });
+            group.bench_function(BenchmarkId::new(format!("cold-{}", shape.name()), millions), |bencher| {
+                let walk = |_| walk(&mut fused, &tables.set()).expect("arm64 does not fail");
+                bencher.iter_batched(evict, walk, BatchSize::PerIteration);
+            });
+        }
+    }
+    group.finish();
 }
 
 fn bench_threads(criterion: &mut Criterion) {
@@ -82,6 +110,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(3000));
-    targets = bench_entries, bench_threads
+    targets = bench_entries, bench_cold_entries, bench_threads
 }
 criterion_main!(benches);

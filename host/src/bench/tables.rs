@@ -108,6 +108,30 @@ impl Tables {
     /// # Errors
     /// [`ImageError`], and the system's where there are more tables than memory.
     pub fn new(shape: Shape, entries: u64, seed: u64, geometry: Geometry) -> Result<Tables, TablesError> {
+        Tables::in_memory(MmapMut::map_anon, shape, entries, seed, geometry)
+    }
+
+    /// The same in huge pages, as far as the system has some, as table images are mapped where it gives them to files.
+    ///
+    /// # Errors
+    /// As [`Tables::new`].
+    pub fn in_huge_pages(shape: Shape, entries: u64, seed: u64, geometry: Geometry) -> Result<Tables, TablesError> {
+        let memory = |bytes| {
+            let memory = MmapMut::map_anon(bytes)?;
+            #[cfg(target_os = "linux")]
+            memory.advise(memmap2::Advice::HugePage)?;
+            Ok(memory)
+        };
+        Tables::in_memory(memory, shape, entries, seed, geometry)
+    }
+
+    fn in_memory(
+        memory: impl FnOnce(usize) -> io::Result<MmapMut>,
+        shape: Shape,
+        entries: u64,
+        seed: u64,
+        geometry: Geometry,
+    ) -> Result<Tables, TablesError> {
         let mut rng = Rng(seed);
         let mut counts = vec![0; shape.leaf_level()];
         let mut tables = entries.div_ceil(PTRS);
@@ -120,7 +144,7 @@ impl Tables {
         if shape != Shape::Linear {
             rng.shuffle(&mut pages);
         }
-        let mut bytes = MmapMut::map_anon(total * PAGE_BYTES)?;
+        let mut bytes = memory(total * PAGE_BYTES)?;
         let mut below: &[usize] = &[];
         let mut rest = pages.as_slice();
         for (level, count) in counts.into_iter().enumerate() {
