@@ -40,9 +40,12 @@ const CALLS: usize = 6;
 /// Bytes of choices of an input.
 const CHOICES: usize = SCENES * (14 << 10);
 
+/// Compiling is what takes time, and the kernels' requests come down to few queries.
 #[derive(Default)]
 struct Model {
     plugins: BTreeMap<usize, Arc<VerifiedPlugin>>,
+    /// By number of the machine, queries, and whether the sandbox is among them.
+    engines: Vec<((usize, Queries, bool), Vec<Named>)>,
 }
 
 impl Model {
@@ -53,6 +56,20 @@ impl Model {
         let plugin = walker::verified(&MACHINES[number])?;
         self.plugins.insert(number, plugin.clone());
         Ok(plugin)
+    }
+
+    fn engines(&mut self, number: usize, queries: Queries, all: bool) -> Result<&mut [Named], Failure> {
+        let key = (number, queries, all);
+        let place = match self.engines.iter().position(|(made, _)| *made == key) {
+            Some(place) => place,
+            None => {
+                let (m, plugin) = (&MACHINES[number], self.plugin(number)?);
+                let engines = if all { walker::engines(m, &key.1)? } else { quick(m, &plugin, &key.1)? };
+                self.engines.push((key, engines));
+                self.engines.len() - 1
+            }
+        };
+        Ok(&mut self.engines[place].1)
     }
 }
 
@@ -70,8 +87,7 @@ impl Property for Model {
         let flags = flags(random, row);
         let gup = Gup { policy, flags, access_ok: AccessOk::of_arch(m.plugin()) };
         tally.count(format!("row {}", policy.name));
-        let queries = Queries::gup(plugin.geometry(), &gup);
-        let mut engines = if random.one_in(8) { walker::engines(m, &queries)? } else { quick(m, &plugin, &queries)? };
+        let engines = self.engines(number, Queries::gup(plugin.geometry(), &gup), random.one_in(8))?;
         for _ in 0..SCENES {
             if random.is_spent() {
                 break;
@@ -98,7 +114,7 @@ impl Property for Model {
                 let expected = call.run(&mut after, start, nr);
                 tally.judge(!expected.pages.is_empty());
                 tally.count(format!("stop {}", expected.stop.3));
-                for (name, engine) in &mut engines {
+                for (name, engine) in &mut *engines {
                     let mut zone = zone.clone();
                     let found = get_user_pages_fast(engine, &tables, &mut zone, &gup, VirtAddr(start), nr)?;
                     compare(name, (m, &gup, start, nr), (&expected, &after), (&found, &zone))?;

@@ -19,7 +19,7 @@ use super::reference::walk::{ENOUGH, Met, Passed as ReferencePassed, What, join_
 use super::reference::{Cpu, MACHINES, Machine};
 use super::run::{Entry, Failure, Property, Tally};
 use crate::engine::fused::Kernels;
-use crate::engine::{Admitted, Choice, Queries, Wanted};
+use crate::engine::{Admitted, Choice, Prepared, Queries, Wanted};
 use crate::plugin;
 use crate::walk::filter::{Access, Attr, Filter, Name};
 use crate::walk::{Event, MapSink, Passed, Root, TableSet, WalkError, walk_into, walk_split};
@@ -46,6 +46,8 @@ struct Walker {
 struct Ready {
     plugin: Arc<VerifiedPlugin>,
     engines: Vec<Named>,
+    /// The same walk for threads.
+    prepared: Prepared,
 }
 
 /// A machine's plugin, verified, and of the shape that the reference says.
@@ -72,8 +74,10 @@ impl Walker {
             MapEntry::Occupied(ready) => Ok(ready.into_mut()),
             MapEntry::Vacant(place) => {
                 let plugin = verified(&MACHINES[number])?;
-                let engines = engines(&MACHINES[number], &Queries::walk(plugin.geometry(), &Wanted::ALL))?;
-                Ok(place.insert(Ready { plugin, engines }))
+                let queries = Queries::walk(plugin.geometry(), &Wanted::ALL);
+                let engines = engines(&MACHINES[number], &queries)?;
+                let prepared = prepare(&plugin, queries)?;
+                Ok(place.insert(Ready { plugin, engines, prepared }))
             }
         }
     }
@@ -111,14 +115,13 @@ impl Property for Walker {
                 tally.executions += expected.len() as u64;
             }
             let threads = NonZeroUsize::new(1 + random.place(3)).ok_or("one at least")?;
-            let whole = Queries::walk(geometry, &Wanted::ALL);
-            compare("threads", m, &expected, on_threads(&ready.plugin, whole, &tables, range, threads, true)?)?;
+            compare("threads", m, &expected, on_threads(&ready.prepared, &tables, range, threads, true)?)?;
             // Where shared tables end a walk, it ends elsewhere if a filter spares some of them.
             if !expected.iter().any(|met| met.what == What::Problem("shared_tables")) && expected.len() < ENOUGH {
                 let filter = filter(random, 3);
                 let wanted = Wanted { leaves: Some(filter.clone()), half, absent: false, ..Wanted::ALL };
-                let queries = Queries::walk(geometry, &wanted);
-                let found = on_threads(&ready.plugin, queries, &tables, range, threads, false)?;
+                let filtering = prepare(&ready.plugin, Queries::walk(geometry, &wanted))?;
+                let found = on_threads(&filtering, &tables, range, threads, false)?;
                 let passes = |met: &&Met| is_mapping(met) && holds(&filter, met);
                 let expected: Vec<Met> = expected.iter().filter(passes).cloned().collect();
                 let found = found.into_iter().filter(is_mapping).collect();
@@ -201,18 +204,20 @@ fn ended(walked: Result<(), WalkError>) -> Result<(), Failure> {
     }
 }
 
+fn prepare(plugin: &Arc<VerifiedPlugin>, queries: Queries) -> Result<Prepared, Failure> {
+    Ok(Admitted::Verified(plugin.clone()).prepare(queries, Choice::Fused(Kernels::Best))?)
+}
+
 fn on_threads(
-    plugin: &Arc<VerifiedPlugin>,
-    queries: Queries,
+    prepared: &Prepared,
     tables: &TableSet<'_>,
     range: VaRange,
     threads: NonZeroUsize,
     holes: bool,
 ) -> Result<Vec<Met>, Failure> {
-    let prepared = Admitted::Verified(plugin.clone()).prepare(queries, Choice::Fused(Kernels::Best))?;
     let mut all = Vec::new();
     let part = || Collected { met: Vec::new(), holes };
-    let walked = walk_split(&prepared, tables, range, threads, &part, &mut |part| {
+    let walked = walk_split(prepared, tables, range, threads, &part, &mut |part| {
         for met in part.met {
             if met.what == What::Hole { join_hole(&mut all, met) } else { all.push(met) }
         }
