@@ -7,9 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use ptwalk_abi::{Geometry, VaRange};
 
 use super::descent::{Passed, Subtree, TableSet, WalkError, descend};
@@ -72,21 +71,21 @@ pub fn walk_split<S: MapSink + Send>(
     let Some(start) = Subtree::root(tables, range) else { return Ok(()) };
     let work = Work { tables, part };
     std::thread::scope(|scope| {
-        let (results, done) = channel();
-        let (jobs, queue) = channel();
-        let queue = Arc::new(Mutex::new(queue));
-        // One thread does the parts where they are made: it needs no second.
-        let helpers = if threads.get() == 1 { 0 } else { threads.get() };
-        for _ in 0..helpers {
+        let (results, done) = unbounded();
+        let (jobs, queue) = unbounded();
+        // This thread is one of them: one more that only waits would take the processor from those that work.
+        for _ in 1..threads.get() {
             let (queue, results, work) = (queue.clone(), results.clone(), &work);
             let mut engine = prepared.start()?;
             scope.spawn(move || work.serve(&mut engine, &queue, &results));
         }
+        drop(results);
         let mut engine = prepared.start()?;
         let mut splitter = Splitter {
             work: &work,
             engine: prepared.start()?,
-            jobs: (helpers > 0).then_some(jobs),
+            jobs,
+            queue,
             done,
             window: WINDOW * threads.get(),
             steps: Vec::new(),
@@ -125,11 +124,8 @@ struct Work<'a, 'i, S> {
 
 impl<S: MapSink + Send> Work<'_, '_, S> {
     /// Does parts as they come, until there are no more.
-    fn serve(&self, engine: &mut Started, queue: &Mutex<Receiver<Job>>, results: &Sender<Done<S>>) {
-        loop {
-            // The lock is held while waiting: one thread waits for a part, the others for the lock.
-            let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(job) = job else { return };
+    fn serve(&self, engine: &mut Started, queue: &Receiver<Job>, results: &Sender<Done<S>>) {
+        for job in queue {
             if results.send(self.run(engine, job)).is_err() {
                 return;
             }
@@ -165,8 +161,9 @@ struct Splitter<'a, 'i, 't, S> {
     work: &'a Work<'a, 'i, S>,
     /// For parts that are done here.
     engine: Started,
-    /// The way to the threads; `None` where there are none.
-    jobs: Option<Sender<Job>>,
+    /// Parts that wait for a thread, this one among them.
+    jobs: Sender<Job>,
+    queue: Receiver<Job>,
     done: Receiver<Done<S>>,
     window: usize,
     steps: Vec<Step>,
@@ -188,18 +185,8 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
         let job = Job { number: self.next, steps: std::mem::take(&mut self.steps), budget: *budget };
         self.pages = 0;
         self.next += 1;
-        match &self.jobs {
-            Some(jobs) => {
-                jobs.send(job).map_err(|sent| lost(&sent))?;
-                let held = self.next - self.due;
-                self.wait_for((self.due + held).saturating_sub(self.window as u64), budget)
-            }
-            None => {
-                let done = self.work.run(&mut self.engine, job);
-                self.due = self.next;
-                self.hand_on(done, budget)
-            }
-        }
+        self.jobs.send(job).map_err(|sent| lost(&sent))?;
+        self.wait_for(self.next.saturating_sub(self.window as u64), budget)
     }
 
     /// Hands on parts until `number` is the next.
@@ -208,7 +195,7 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
             let done = match self.early.remove(&self.due) {
                 Some(done) => done,
                 None => {
-                    let done = self.done.recv().map_err(|closed| lost(&closed))?;
+                    let done = self.another()?;
                     self.early.insert(done.job.number, done);
                     continue;
                 }
@@ -217,6 +204,17 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
             self.hand_on(done, budget)?;
         }
         Ok(())
+    }
+
+    /// A part that is done: by another thread, else here, else the one that another thread is at.
+    fn another(&mut self) -> Result<Done<S>, WalkError> {
+        if let Ok(done) = self.done.try_recv() {
+            return Ok(done);
+        }
+        match self.queue.try_recv() {
+            Ok(job) => Ok(self.work.run(&mut self.engine, job)),
+            Err(_) => self.done.recv().map_err(|closed| lost(&closed)),
+        }
     }
 
     /// Hands on a part. One that visited more tables than the parts before it left is done again within what is left.
