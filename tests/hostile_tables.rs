@@ -3,19 +3,23 @@
 
 mod support;
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use Extern::{CPU_BIG_ENDIAN, LINUX_VERSION_CODE, PA_BITS, PAGE_SHIFT, VA_BITS};
 use Level::{P4d, Pgd, Pmd, Pte, Pud};
+use ptwalk::engine::fused::{Fused, Kernels};
 use ptwalk::engine::sandbox::{Compiled, Sandbox};
-use ptwalk::engine::{Queries, Wanted};
+use ptwalk::engine::{Prepared, Queries, Wanted};
 use ptwalk::gup::{FollFlags, Gup, GupOutcome, StopReason, get_user_pages_fast, put_pages};
 use ptwalk::image::Image;
 use ptwalk::plugin;
 use ptwalk::probe::Probe;
 use ptwalk::walk::census::Census;
 use ptwalk::walk::map::VISITS_PER_FRAME;
-use ptwalk::walk::{Event, Mapping, Passed, Problem, ProblemKind, Root, TableSet, walk_map};
+use ptwalk::walk::{
+    Event, MapSink, Mapping, Passed, Problem, ProblemKind, Root, TableSet, WalkError, walk_map, walk_split,
+};
 use ptwalk::zone::Zone;
 use ptwalk_abi::{Config, Extern, Geometry, Half, KVersion, Kconfig, Level, Pfn, PhysAddr, VaRange, VirtAddr};
 use support::Memory;
@@ -521,4 +525,69 @@ fn every_shape_of_arm64_against_a_walk_by_hand() -> Result<(), Failure> {
         assert_eq!(pinned, [((leaf.1 + leaf.3 - page_bytes) / page_bytes, leaf.2)], "{name}: {:?}", outcome.stop);
     }
     Ok(())
+}
+
+/// Addresses mapped, up to one at which the walk is to end.
+struct Upto {
+    seen: Vec<u64>,
+    last: u64,
+    panics: bool,
+}
+
+impl MapSink for Upto {
+    fn event(&mut self, event: &Event, _: &[Passed]) -> Result<(), WalkError> {
+        let Event::Mapping(mapping) = event else { return Ok(()) };
+        self.seen.push(mapping.range.first.0);
+        assert!(!self.panics || mapping.range.first.0 != self.last, "as asked");
+        if mapping.range.first.0 == self.last { Err(WalkError::Enough) } else { Ok(()) }
+    }
+}
+
+/// Parts of a walk over forty pgd entries that lead to one pud table of 1G blocks and, in the middle, a table.
+fn parts(last: u64, panics: bool, threads: usize) -> Result<(Vec<Vec<u64>>, bool), Failure> {
+    let mut words: Vec<(u64, u64)> = (0..40).map(|index| (0x1000 + 8 * index, 0x2000 | TABLE)).collect();
+    words.extend((0..512).map(|index| (0x2000 + 8 * index, index << 30 | BLOCK)));
+    words.extend([(0x2000 + 8 * 256, 0x3000 | TABLE), (0x3000, 0x4000 | TABLE), (0x4000, PAGE), (0x4008, PAGE)]);
+    let space = Space::lower(&memory(&words))?;
+    let plugin = plugin::admit("arm64", &plugin::load("arm64")?, &space.config)?;
+    let queries = Queries::walk(&space.geometry, &Wanted::ALL);
+    let prepared = Prepared::Fused(Fused::with_kernels(&plugin, queries, Kernels::Best)?);
+    let (tables, mut parts) = (space.tables(), Vec::new());
+    let part = || Upto { seen: Vec::new(), last, panics };
+    let whole = tables.whole().ok_or("no such half")?;
+    let threads = NonZeroUsize::new(threads).ok_or("one at least")?;
+    let walked = walk_split(&prepared, &tables, whole, threads, &part, &mut |part: Upto| {
+        parts.push(part.seen);
+        Ok(())
+    });
+    Ok((parts, walked.is_ok()))
+}
+
+#[test]
+fn a_walk_in_parts_ends_at_the_first_failure_on_any_number_of_threads() -> Result<(), Failure> {
+    let all = parts(u64::MAX, false, 1)?;
+    assert!(all.1);
+    let seen: Vec<u64> = all.0.concat();
+    assert_eq!(seen.len(), 40 * (511 + 2));
+    assert!(seen.is_sorted());
+    // Leaves above the subtrees fill parts too.
+    assert!(all.0.iter().all(|part| part.len() <= 4096 + 2 * 40), "{:?}", all.0.iter().map(Vec::len).max());
+    for threads in [1, 2, 4] {
+        assert_eq!(parts(u64::MAX, false, threads)?, all, "{threads} threads");
+        // The first leaf, one above the subtrees, one within one, the last.
+        for at in [0, 5000, 9 * 513 + 257, seen.len() - 1] {
+            let (parts, is_whole) = parts(seen[at], false, threads)?;
+            assert!(!is_whole);
+            assert_eq!(parts.concat(), seen[..=at], "{threads} threads up to {at}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_thread_that_panics_is_not_waited_for() {
+    for threads in [1, 2, 4] {
+        let panicked = std::panic::catch_unwind(|| parts(256 << 30, true, threads).map_err(|error| error.to_string()));
+        assert!(panicked.is_err(), "{threads} threads");
+    }
 }

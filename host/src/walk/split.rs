@@ -23,6 +23,9 @@ pub const PART_PAGES: u64 = 1 << 18;
 /// more than its share.
 const SUBTREE_PAGES_MAX: u64 = 1 << 22;
 
+/// Events above the subtrees that a part may hold: with large pages or hostile tables there is no end of them.
+const PART_EVENTS: usize = 1 << 12;
+
 /// Parts in flight or waiting for their turn, for each thread: enough that none waits for a slow one.
 pub const WINDOW: usize = 4;
 
@@ -49,6 +52,21 @@ struct Done<S> {
     result: Result<(), WalkError>,
 }
 
+/// What a thread sends: `None` when it ends by a panic.
+type Sent<S> = Option<Done<S>>;
+
+/// Says so, lest its part be waited for.
+struct Farewell<'a, S>(&'a Sender<Sent<S>>);
+
+impl<S> Drop for Farewell<'_, S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nobody listens where the walk has ended already.
+            let _ = self.0.send(None);
+        }
+    }
+}
+
 /// Makes the sink of a part.
 pub type NewPart<'a, S> = dyn Fn() -> S + Sync + 'a;
 
@@ -56,7 +74,7 @@ pub type NewPart<'a, S> = dyn Fn() -> S + Sync + 'a;
 pub type TakePart<'a, S> = dyn FnMut(S) -> Result<(), WalkError> + 'a;
 
 /// Walks `range` in parts. `part` makes the sink of each, `take` gets them in ascending order; where the walk ends with an
-/// error, the last one holds what was met before.
+/// error, it is the first by address, and the last part holds what was met before.
 ///
 /// # Errors
 /// [`WalkError`], when the plugin, a sink or `take` fails. What the image holds is never an error.
@@ -93,14 +111,20 @@ pub fn walk_split<S: MapSink + Send>(
             next: 0,
             due: 0,
             early: BTreeMap::new(),
+            known: visits_max(tables),
+            owed: 0,
+            ended: false,
             take,
         };
         let mut visitor = MapVisitor::new(&engine, tables, visits_max(tables), &mut splitter);
         visitor = visitor.split_at(split_depth(tables.geometry));
         let walked = descend(&mut engine, tables, start, &mut visitor);
-        let mut budget = visitor.budget();
-        let flushed = splitter.flush(&mut budget).and_then(|()| splitter.wait_for(splitter.next, &mut budget));
-        walked.and(flushed)
+        let mut budget = visitor.budget().saturating_sub(splitter.owed);
+        if splitter.ended {
+            return walked;
+        }
+        // What is left to hand on lies before whatever ended the walk.
+        splitter.flush(&mut budget).and_then(|()| splitter.wait_for(splitter.next, &mut budget)).and(walked)
     })
 }
 
@@ -124,9 +148,10 @@ struct Work<'a, 'i, S> {
 
 impl<S: MapSink + Send> Work<'_, '_, S> {
     /// Does parts as they come, until there are no more.
-    fn serve(&self, engine: &mut Started, queue: &Receiver<Job>, results: &Sender<Done<S>>) {
+    fn serve(&self, engine: &mut Started, queue: &Receiver<Job>, results: &Sender<Sent<S>>) {
+        let results = Farewell(results);
         for job in queue {
-            if results.send(self.run(engine, job)).is_err() {
+            if results.0.send(Some(self.run(engine, job))).is_err() {
                 return;
             }
         }
@@ -164,7 +189,7 @@ struct Splitter<'a, 'i, 't, S> {
     /// Parts that wait for a thread, this one among them.
     jobs: Sender<Job>,
     queue: Receiver<Job>,
-    done: Receiver<Done<S>>,
+    done: Receiver<Sent<S>>,
     window: usize,
     steps: Vec<Step>,
     pages: u64,
@@ -173,6 +198,12 @@ struct Splitter<'a, 'i, 't, S> {
     due: u64,
     /// Parts that were done before their turn.
     early: BTreeMap<u64, Done<S>>,
+    /// Tables that may still be visited, as far as was known at the last subtree, and those that parts handed on since then
+    /// have visited.
+    known: u64,
+    owed: u64,
+    /// A part or its taker ended the walk: nothing more is handed on.
+    ended: bool,
     take: &'a mut TakePart<'t, S>,
 }
 
@@ -185,7 +216,7 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
         let job = Job { number: self.next, steps: std::mem::take(&mut self.steps), budget: *budget };
         self.pages = 0;
         self.next += 1;
-        self.jobs.send(job).map_err(|sent| lost(&sent))?;
+        self.jobs.send(job).map_err(|_sent| lost())?;
         self.wait_for(self.next.saturating_sub(self.window as u64), budget)
     }
 
@@ -201,20 +232,18 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
                 }
             };
             self.due += 1;
-            self.hand_on(done, budget)?;
+            self.hand_on(done, budget).inspect_err(|_| self.ended = true)?;
         }
         Ok(())
     }
 
     /// A part that is done: by another thread, else here, else the one that another thread is at.
     fn another(&mut self) -> Result<Done<S>, WalkError> {
-        if let Ok(done) = self.done.try_recv() {
-            return Ok(done);
-        }
-        match self.queue.try_recv() {
-            Ok(job) => Ok(self.work.run(&mut self.engine, job)),
-            Err(_) => self.done.recv().map_err(|closed| lost(&closed)),
-        }
+        let sent = self.done.try_recv().unwrap_or_else(|_| match self.queue.try_recv() {
+            Ok(job) => Some(self.work.run(&mut self.engine, job)),
+            Err(_) => self.done.recv().ok().flatten(),
+        });
+        sent.ok_or_else(lost).inspect_err(|_| self.ended = true)
     }
 
     /// Hands on a part. One that visited more tables than the parts before it left is done again within what is left.
@@ -231,15 +260,22 @@ impl<S: MapSink + Send> Splitter<'_, '_, '_, S> {
     }
 }
 
-/// A thread ended that should not have: it panicked, which the scope will tell.
-fn lost(cause: &dyn std::fmt::Display) -> WalkError {
-    WalkError::Engine(EngineError::Build { stage: "run", what: format!("a thread of the walk ended: {cause}") })
+/// A thread ended that should not have: it panicked, which the scope passes on.
+fn lost() -> WalkError {
+    WalkError::Engine(EngineError::Build { stage: "run", what: "a thread of the walk ended".to_owned() })
 }
 
 impl<S: MapSink + Send> MapSink for Splitter<'_, '_, '_, S> {
     fn event(&mut self, event: &Event, trail: &[Passed]) -> Result<(), WalkError> {
         self.steps.push(Step::Event(*event, trail.to_vec()));
-        Ok(())
+        if self.steps.len() < PART_EVENTS {
+            return Ok(());
+        }
+        let mut budget = self.known;
+        let flushed = self.flush(&mut budget);
+        self.owed += self.known - budget;
+        self.known = budget;
+        flushed
     }
 
     fn wants_holes(&self) -> bool {
@@ -247,11 +283,15 @@ impl<S: MapSink + Send> MapSink for Splitter<'_, '_, '_, S> {
     }
 
     fn subtree(&mut self, subtree: Subtree, budget: &mut u64) -> Result<(), WalkError> {
+        *budget = budget.saturating_sub(std::mem::take(&mut self.owed));
         let geometry = self.work.tables.geometry;
         let slot = subtree.directory.or_else(|| geometry.slots().get(subtree.depth).copied());
         let pages = slot.map_or(0, |slot| subtree_pages(geometry, &slot));
         self.pages = self.pages.saturating_add(pages);
         self.steps.push(Step::Subtree(subtree));
-        if self.pages >= PART_PAGES { self.flush(budget) } else { Ok(()) }
+        let full = self.pages >= PART_PAGES || self.steps.len() >= PART_EVENTS;
+        let flushed = if full { self.flush(budget) } else { Ok(()) };
+        self.known = *budget;
+        flushed
     }
 }
