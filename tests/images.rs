@@ -6,6 +6,7 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use ptwalk::engine::sandbox::Compiled;
@@ -51,7 +52,9 @@ fn generate_for(arch: &str, config: &Config, params: &Params, path: &Path) -> Re
     let geometry = *verified.geometry();
     let mut engine = Fused::new(&verified, Queries::walk(&geometry, &Wanted::ALL))?;
     let mut machine = Machine { arch, config, geometry: &geometry, engine: &mut engine };
-    Ok(synth::generate(&mut machine, params, "a test".to_owned(), Writer::create(path, true)?, &mut |_, _| {})?)
+    Ok(synth::generate(&mut machine, params, "a test".to_owned(), Writer::create(path, true)?, &mut |_, _| {
+        ControlFlow::Continue(())
+    })?)
 }
 
 /// An image with what it says of itself.
@@ -276,7 +279,8 @@ fn what_the_plugin_or_the_machine_cannot_hold_is_refused_and_nothing_is_left() -
     assert!(refused(&Config::DEFAULT, &Params { perms: Vec::new(), ..params(M, 4096) }).contains("weights of a mix"));
     // Without huge pages of any kind no helper calls a PROT_NONE block a leaf.
     let no_huge = Config::DEFAULT.with(Extern::TRANSPARENT_HUGEPAGE, 0).with(Extern::HUGETLB_PAGE, 0);
-    let blocks = Params { pages: vec![(2 * M, 1)], devmap: Ppm(0), ..params(4 * M, 4096) };
+    let perms = vec![(Perm::None, 1)];
+    let blocks = Params { pages: vec![(2 * M, 1)], devmap: Ppm(0), perms, ..params(4 * M, 4096) };
     let said = refused(&no_huge.with(Extern::LINUX_VERSION_CODE, KVersion::new(5, 10, 0).code()), &blocks);
     assert!(said.contains("as a none leaf of level pmd"), "{said}");
     assert_eq!(std::fs::read_dir(folder.path())?.count(), 0);
@@ -287,7 +291,8 @@ fn what_the_plugin_or_the_machine_cannot_hold_is_refused_and_nothing_is_left() -
 fn check_extract(opened: &Opened) -> Result<(Opened, u64), Failure> {
     let (_folder, path) = file()?;
     let image = &opened.image;
-    let found = Found::walk(&mut opened.walker()?, image, &opened.geometry, &opened.roots, &mut || {})?;
+    let found =
+        Found::walk(&mut opened.walker()?, image, &opened.geometry, &opened.roots, &mut || ControlFlow::Continue(()))?;
     let info = TableInfo {
         arch: opened.arch.to_owned(),
         settings: settings(&opened.config),
@@ -296,7 +301,8 @@ fn check_extract(opened: &Opened) -> Result<(Opened, u64), Failure> {
         provenance: image.name().to_owned(),
         vmcoreinfo: image.vmcoreinfo().map(|info| info.text().to_owned()).unwrap_or_default(),
     };
-    let (table_bytes, file_bytes) = found.write(image, &info, Writer::create(&path, false)?, &mut |_, _| {})?;
+    let (table_bytes, file_bytes) =
+        found.write(image, &info, Writer::create(&path, false)?, &mut |_, _| ControlFlow::Continue(()))?;
     let extract = Opened::open(&path)?;
     assert_eq!((extract.config, &extract.roots), (opened.config, &opened.roots));
     let (expected, events) = (opened.events()?, extract.events()?);

@@ -7,7 +7,7 @@ use ptwalk::engine::Run;
 
 /// Whether the processor has what it takes.
 pub fn is_available() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("bmi2")
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("bmi2") && is_x86_feature_detected!("popcnt")
 }
 
 /// Ptes of v5.3: kept where bit 0 or bit 58 is set; frame from bits 47:12, devmap from bit 57.

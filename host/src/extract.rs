@@ -6,6 +6,7 @@
 //! only GUP would enter, such as those behind a word that is not present (v5.3).
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use ptwalk_abi::{Geometry, PhysAddr};
 
@@ -31,13 +32,13 @@ impl Found {
     /// Walks from every root.
     ///
     /// # Errors
-    /// [`WalkError`], where the plugin fails or `progress`, which is called for each table, does.
+    /// [`WalkError`], where the plugin fails or `progress`, which is called for each table, ends it.
     pub fn walk<E: Engine + ?Sized>(
         engine: &mut E,
         image: &Image,
         geometry: &Geometry,
         roots: &[Root],
-        progress: &mut dyn FnMut(),
+        progress: &mut dyn FnMut() -> ControlFlow<()>,
     ) -> Result<Found, WalkError> {
         let mut found = Found::default();
         for root in roots {
@@ -82,7 +83,7 @@ impl Found {
         image: &Image,
         info: &TableInfo,
         mut writer: Writer,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<(u64, u64), WriteError> {
         let ranges = self.ranges();
         let total = ranges.iter().map(|(_, bytes)| bytes).sum();
@@ -95,7 +96,9 @@ impl Found {
                 writer.frame(present, run)?;
                 written += run.len() as u64;
                 at = PhysAddr(present.0 + run.len() as u64);
-                progress(written, total);
+                if progress(written, total).is_break() {
+                    return Err(WriteError::Stopped);
+                }
             }
         }
         Ok((written, writer.finish(info)?))
@@ -105,14 +108,16 @@ impl Found {
 /// Takes tables, and what keeps them from being seen.
 struct Collector<'a> {
     found: &'a mut Found,
-    progress: &'a mut dyn FnMut(),
+    progress: &'a mut dyn FnMut() -> ControlFlow<()>,
 }
 
 impl MapSink for Collector<'_> {
     fn event(&mut self, event: &Event, _: &[Passed]) -> Result<(), WalkError> {
         match event {
             Event::Table { table, bytes, .. } => {
-                (self.progress)();
+                if (self.progress)().is_break() {
+                    return Err(WalkError::Enough);
+                }
                 self.found.add(*table, *bytes);
             }
             Event::Problem(problem) if matches!(problem.kind, ProblemKind::OutsideImage | ProblemKind::Budget) => {

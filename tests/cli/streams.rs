@@ -1,7 +1,8 @@
 //! Pipes: stdin, closed readers, and output that ends early.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::image::{CYCLE, Files, HOLE, KERNEL_PAGE, PAGE, ROOT};
 use crate::{ptwalk, ptwalk_with};
@@ -111,4 +112,50 @@ fn data_is_on_stdout_and_all_else_on_stderr() {
     let image = files.kernel();
     let run = ptwalk(&["walk", &image, KERNEL_PAGE, "0x1000", "--format", "jsonl"]).exits(3).says(&["--half lower"]);
     assert_eq!(run.lines()[1], serde_json::json!({ "complete": false, "reason": "image" }));
+}
+
+/// Sends SIGINT.
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+#[test]
+fn an_interrupted_walk_ends_with_a_record_that_says_so() {
+    let files = Files::new();
+    let image = files.path("large.ptimg").to_str().expect("UTF-8").to_owned();
+    ptwalk(&["gen", &image, "--mapped", "16G", "-q"]).exits(0);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ptwalk"));
+    command.args(["dump", &image, "--format", "jsonl", "-q"]).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut reader = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+    reader.read_line(&mut String::new()).expect("a line");
+    // It waits for the reader now, in the middle of its output.
+    interrupt(&child);
+    let lines: Vec<String> = reader.lines().map(|line| line.expect("UTF-8")).collect();
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "ptwalk: interrupted\n");
+    assert!(lines.len() < 4 << 20, "{} lines are all of it", lines.len());
+    let last: serde_json::Value = serde_json::from_str(lines.last().expect("a line")).expect("a record");
+    let last = &last["summary"];
+    assert_eq!((&last["complete"], &last["reason"]), (&false.into(), &"interrupted".into()));
+}
+
+#[test]
+fn an_interrupted_writer_leaves_no_file() {
+    let files = Files::new();
+    let folder = files.path("out");
+    std::fs::create_dir(&folder).expect("made");
+    let image = folder.join("large.ptimg").to_str().expect("UTF-8").to_owned();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ptwalk"));
+    command.args(["gen", &image, "--mapped", "4T", "-q"]).stdin(Stdio::null()).stdout(Stdio::null());
+    let child = command.stderr(Stdio::null()).spawn().expect("the program starts");
+    let files_there = || std::fs::read_dir(&folder).expect("a folder").count();
+    while files_there() == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    interrupt(&child);
+    assert_eq!(child.wait_with_output().expect("the program ends").status.code(), Some(130));
+    assert_eq!(files_there(), 0);
 }

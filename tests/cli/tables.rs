@@ -150,3 +150,32 @@ fn extracts_that_cannot_be_made_are_refused() {
     let damaged = files.write("damaged.ptimg", &damaged);
     ptwalk(&["dump", &damaged]).exits(3).says(&["offset 0x8: version 7", "version 1"]).prints_nothing();
 }
+
+#[test]
+fn what_gen_cannot_make_is_named_and_what_a_kernel_lacks_is_left_out() {
+    let files = Files::new();
+    let out = files.path("t.ptimg").to_str().expect("UTF-8").to_owned();
+    let generated = |more: &[&str]| ptwalk(&[&["gen", &out, "--force", "-q"], more].concat());
+    generated(&["--arch", "ppc", "--config", "PPC_RADIX_MMU=0"]).exits(2).says(&["hash MMU", "PPC_RADIX_MMU=0"]);
+    generated(&["--mapped", "4T", "--pages", "512G:1"]).exits(2).says(&["no kernel has a helper", "leaf of level pgd"]);
+    // x86 has no PROT_NONE puds.
+    let mixed = ["--arch", "x86", "--mapped", "8G", "--pages", "4K:60,2M:30,1G:10"];
+    generated(&[&mixed[..], &["--perms", "rw:70,ro:20,rx:9,none:1"]].concat()).exits(0);
+    generated(&[&mixed[..], &["--perms", "none:1"]].concat()).exits(2).says(&["none leaf of level pud"]);
+    for bit in ["47", "51"] {
+        let config = format!("SME_C_BIT={bit},PA_BITS=52");
+        generated(&["--arch", "x86", "--mapped", "2M", "--config", &config]).exits(0);
+        let dump = ptwalk(&["dump", &out, "--format", "jsonl"]).exits(0).lines();
+        assert_eq!(dump.len(), 512 + 1, "{config}");
+    }
+}
+
+#[test]
+fn tables_that_are_elsewhere_cannot_be_extracted() {
+    let files = Files::new();
+    let (image, out) = (files.user(), files.path("t.ptimg").to_str().expect("UTF-8").to_owned());
+    let run = ptwalk(&["extract", &image, &out, "--root", "0x7f000000"]).exits(3);
+    run.says(&["root 0x000000007f000000: not in the image", "--root"]);
+    assert!(!files.path("t.ptimg").exists());
+    ptwalk(&["extract", &image, &out, "--root", "0x1000", "--root", "0x1000"]).exits(2).says(&["given twice"]);
+}

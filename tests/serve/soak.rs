@@ -4,6 +4,7 @@
 //! The figures of the long one: `cargo test --release --test serve -- --ignored --nocapture soak`.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +52,8 @@ fn tables(mapped: u64, candidate: &Candidate) -> (tempfile::TempDir, Image, Root
     let mut engine = Fused::new(verified, Queries::walk(geometry, &Wanted::ALL)).expect("compiled");
     let mut machine = Machine { arch: "arm64", config: candidate.config(), geometry, engine: &mut engine };
     let writer = Writer::create(&path, false).expect("created");
-    let summary = synth::generate(&mut machine, &params, "a soak".to_owned(), writer, &mut |_, _| {});
+    let summary =
+        synth::generate(&mut machine, &params, "a soak".to_owned(), writer, &mut |_, _| ControlFlow::Continue(()));
     let root = Root { pa: summary.expect("made").root, half: Half::Lower };
     (folder, Image::open(&path, &OpenOptions::default()).expect("opened"), root)
 }

@@ -14,6 +14,7 @@ use ptwalk_abi::{Half, Helper, Pfn, VaRange};
 
 use super::args::AuditArgs;
 use super::exit::{Answer, Fault, reason};
+use super::interrupt;
 use super::output::{notice, progress, stdout};
 use super::session::Session;
 
@@ -52,6 +53,7 @@ pub fn run(args: &AuditArgs) -> Result<Answer> {
         let text = "the plugin has no pte_mmu_perms, so that nobody knows what the MMU permits";
         return Err(Fault::Ambiguous(text.to_owned()).into());
     }
+    interrupt::watch()?;
     let mut printer = Printer::open(stdout(), args.output.format(), session.geometry.page_shift())?;
     let mut summary = Summary::default();
     let mut audited = Ok(());
@@ -134,6 +136,7 @@ fn walk<W: Write>(
     let bar = progress(&args.output, "auditing");
     let mut held: Option<Finding> = None;
     walk_split(prepared, &session.tables(root), range, args.area.threads.count(), &part, &mut |mut part| {
+        interrupt::check()?;
         part.finish();
         bar.inc(part.tables);
         if from == Pfn(0) {

@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 
 use super::args::{BenchArgs, Format};
 use super::exit::Answer;
-use super::output::{document, notice, print_json, progress, stdout};
+use super::output::{csv_field, document, notice, print_json, progress, stdout};
 use super::session::Session;
 
-/// Words in the tables of a synthetic image: 32 MiB, which is more than most caches hold and takes seconds, not minutes.
-const ENTRIES: u64 = 4 << 20;
+/// Words in the tables of a synthetic image: 64 MiB, which is more than most caches hold and takes seconds, not minutes.
+const ENTRIES: u64 = 8 << 20;
 
 /// Bytes that no cache holds, for the machine's own bandwidth.
 const MEMORY_BYTES: usize = 256 << 20;
@@ -326,7 +326,13 @@ fn print_csv(machine: &Machine, rows: &[Row]) -> Result<()> {
         let ratio = row.vs_native().map_or_else(String::new, |ratio| ratio.to_string());
         let (ns, spread, roofline) = (row.ns_per_entry(), row.times.spread, row.roofline(machine));
         let rate = 1e9 / ns;
-        writeln!(out, "{},{},{},{ns},{spread},{rate},{roofline},{ratio}", row.image, row.operation, row.engine)?;
+        writeln!(
+            out,
+            "{},{},{},{ns},{spread},{rate},{roofline},{ratio}",
+            csv_field(&row.image),
+            row.operation,
+            row.engine
+        )?;
     }
     Ok(out.flush()?)
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::args::{CensusArgs, Format};
 use super::exit::Answer;
+use super::interrupt;
 use super::output::{document, hex, print_json, progress, size, stdout};
 use super::session::Session;
 
@@ -19,6 +20,7 @@ pub fn run(args: &CensusArgs) -> Result<Answer> {
     let session = Session::open(&args.image, &args.tables, &args.output)?;
     let zone = zone.unwrap_or_else(|| session.image.zone());
     let prepared = session.prepare(Queries::walk(&session.geometry, &Wanted::ALL))?;
+    interrupt::watch()?;
     let bar = progress(&args.output, "counting");
     let mut counted = Vec::new();
     for root in &session.roots {
@@ -27,6 +29,7 @@ pub fn run(args: &CensusArgs) -> Result<Answer> {
         census.level(session.geometry.root_level()).tables = 1;
         if let Some(whole) = tables.whole() {
             walk_split(&prepared, &tables, whole, args.threads.count(), &|| Counting::new(&zone), &mut |part| {
+                interrupt::check()?;
                 bar.inc(part.census.tables());
                 census.merge(part.census);
                 Ok(())

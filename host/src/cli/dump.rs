@@ -11,11 +11,12 @@ use ptwalk::walk::merge::{Merge, Merged, Merger};
 use ptwalk::walk::{
     Event, Incomplete, Leaves, MapSink, Mapping, Passed, Problem, ProblemKind, Root, WalkError, walk_split,
 };
-use ptwalk_abi::VaRange;
+use ptwalk_abi::{Half, VaRange};
 use serde_json::{Value, json};
 
 use super::args::{DumpArgs, Format, OutputArgs};
 use super::exit::{Answer, reason};
+use super::interrupt;
 use super::output::{Layout, ListDocument, notice, progress, size, stdout};
 use super::session::Session;
 
@@ -38,6 +39,7 @@ pub fn run(args: &DumpArgs) -> Result<Answer> {
     if args.output.bin() {
         return super::pagemap::run(&session, args, &ranges);
     }
+    interrupt::watch()?;
     let mut printer = Printer::open(stdout(), output.format(), session.geometry.page_shift())?;
     let mut summary = Summary::default();
     let walked = walk(&session, ranges, args, &mut printer, &mut summary);
@@ -58,6 +60,24 @@ pub fn prepare(session: &Session, args: &DumpArgs, root: Root, absent: bool) -> 
     session.prepare(Queries::walk(&session.geometry, &wanted))
 }
 
+/// Engines by half: an image may have thousands of roots, and what a walk asks differs by half alone.
+#[derive(Default)]
+pub struct Engines(Vec<(Half, Prepared)>);
+
+impl Engines {
+    /// That of a half, made when it is first asked for.
+    pub fn of(&mut self, half: Half, make: impl FnOnce() -> Result<Prepared>) -> Result<&Prepared> {
+        let place = match self.0.iter().position(|(made, _)| *made == half) {
+            Some(place) => place,
+            None => {
+                self.0.push((half, make()?));
+                self.0.len() - 1
+            }
+        };
+        Ok(&self.0[place].1)
+    }
+}
+
 fn walk<W: Write>(
     session: &Session,
     ranges: Vec<(Root, VaRange)>,
@@ -67,13 +87,15 @@ fn walk<W: Write>(
 ) -> Result<()> {
     let bar = progress(&args.output.plain(), "walking");
     let (form, rule, page_shift) = (printer.form, Merge::from(args.merge), session.geometry.page_shift());
+    let mut engines = Engines::default();
     for (root, range) in ranges {
-        let prepared = prepare(session, args, root, false)?;
+        let prepared = engines.of(root.half, || prepare(session, args, root, false))?;
         summary.tables += 1;
         let mut merger = Merger::new(rule);
         let part =
             || Part { form, page_shift, rule, records: Vec::new(), items: Vec::new(), summary: Summary::default() };
-        let walked = walk_split(&prepared, &session.tables(root), range, args.threads.count(), &part, &mut |part| {
+        let walked = walk_split(prepared, &session.tables(root), range, args.threads.count(), &part, &mut |part| {
+            interrupt::check()?;
             bar.inc(part.summary.tables);
             summary.add(&part.summary);
             printer.lines(&part.records)?;

@@ -15,6 +15,8 @@ use ptwalk::toolchain::BuildError;
 use ptwalk::walk::WalkError;
 use thiserror::Error;
 
+use super::interrupt;
+
 /// How a command that ran to its end went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -61,6 +63,10 @@ pub fn code(result: anyhow::Result<Answer>) -> ExitCode {
     if error.chain().any(is_closed_pipe) {
         return ExitCode::SUCCESS;
     }
+    if interrupt::is_asked() {
+        let _ = writeln!(io::stderr(), "ptwalk: interrupted");
+        return ExitCode::from(130);
+    }
     // Nothing can be done about a closed stderr.
     let _ = writeln!(io::stderr(), "ptwalk: {}", text_of(&error));
     ExitCode::from(number(&error))
@@ -72,6 +78,12 @@ fn number(error: &anyhow::Error) -> u8 {
 
 /// Why a command ended early, as the last record of its output says it.
 pub fn reason(error: &anyhow::Error) -> &'static str {
+    if interrupt::is_asked() {
+        return "interrupted";
+    }
+    if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(WalkError::Output(_)))) {
+        return "output";
+    }
     match number(error) {
         3 => "image",
         4 => "plugin_refused",

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::args::{ExtractArgs, Format};
 use super::dump::describe;
 use super::exit::{Answer, Fault};
+use super::interrupt;
 use super::output::{document, hex, notice, print_json, progress, progress_bytes, size, stdout};
 use super::session::Session;
 
@@ -23,6 +24,12 @@ pub fn run(args: &ExtractArgs) -> Result<Answer> {
     let zone = args.pgmap.as_deref().map(file::read).transpose()?;
     let session = Session::open(&args.image, &args.tables, &args.output)?;
     let image = &session.image;
+    if session.roots.iter().all(|root| image.word(root.pa).is_none()) {
+        let roots: Vec<String> = session.roots.iter().map(|root| root.pa.to_string()).collect();
+        let text =
+            format!("root {}: not in the image, which has no tables of it: name another with --root", roots.join(", "));
+        return Err(Fault::Ambiguous(text).into());
+    }
     let info = TableInfo {
         arch: arch(args, image)?,
         settings: settings(session.plugin.config()),
@@ -33,13 +40,18 @@ pub fn run(args: &ExtractArgs) -> Result<Answer> {
     };
     let writer = Writer::create(&args.out, args.force)?;
     let mut engine = session.engine(Queries::walk(&session.geometry, &Wanted::ALL))?;
+    interrupt::watch()?;
     let bar = progress(&args.output, "looking for tables");
-    let found = Found::walk(&mut engine, image, &session.geometry, &session.roots, &mut || bar.inc(1))?;
+    let found = Found::walk(&mut engine, image, &session.geometry, &session.roots, &mut || {
+        bar.inc(1);
+        interrupt::flow()
+    })?;
     bar.finish_and_clear();
     let bar = progress_bytes(&args.output, "writing tables");
     let (table_bytes, file_bytes) = found.write(image, &info, writer, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
+        interrupt::flow()
     })?;
     bar.finish_and_clear();
     print(args, &info, &found, table_bytes, file_bytes)?;

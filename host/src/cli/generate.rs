@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, GenArgs};
 use super::exit::Answer;
+use super::interrupt;
 use super::output::{document, hex, pgmap_json, print_json, progress_bytes, size, stdout};
 
 pub fn run(args: &GenArgs) -> Result<Answer> {
@@ -22,11 +23,13 @@ pub fn run(args: &GenArgs) -> Result<Answer> {
     let params = args.params(1 << geometry.page_shift());
     let mut engine = Fused::new(&verified, Queries::walk(&geometry, &Wanted::ALL))?;
     let mut machine = Machine { arch: &args.arch, config: &config, geometry: &geometry, engine: &mut engine };
+    interrupt::watch()?;
     let bar = progress_bytes(&args.output, "writing tables");
     let writer = Writer::create(&args.out, args.force)?;
     let summary = synth::generate(&mut machine, &params, provenance(args, &params), writer, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
+        interrupt::flow()
     })?;
     bar.finish_and_clear();
     print(args, &params, &summary)?;

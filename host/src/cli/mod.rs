@@ -15,6 +15,7 @@ mod fuzz;
 mod generate;
 mod gup;
 mod info;
+mod interrupt;
 mod output;
 mod pagemap;
 mod plugin;

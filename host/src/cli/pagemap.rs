@@ -13,6 +13,7 @@ use ptwalk_abi::{Helper, Level, VaRange, VirtAddr};
 
 use super::args::DumpArgs;
 use super::exit::{Answer, Fault};
+use super::interrupt;
 use super::output::{progress, stdout};
 use super::session::Session;
 
@@ -43,15 +44,19 @@ pub fn run(session: &Session, args: &DumpArgs, ranges: &[(Root, VaRange)]) -> Re
         let text = "--format bin writes a word for every page, mapped or not: say which with --range A-B";
         return Err(Fault::Usage(text.to_owned()).into());
     }
+    interrupt::watch()?;
     let bar = progress(&args.output.plain(), "walking");
     let mut out = stdout();
+    let mut engines = super::dump::Engines::default();
     for (root, range) in ranges {
-        let prepared = super::dump::prepare(session, args, *root, args.filter.is_none())?;
+        let make = || super::dump::prepare(session, args, *root, args.filter.is_none());
+        let prepared = engines.of(root.half, make)?;
         let page_shift = session.geometry.page_shift();
         let mut words = Words { out: &mut out, page_shift, next: u128::from(range.first.0) >> page_shift };
         let mut engine = prepared.start()?;
         let part = || Pagemap { page_shift, pages: Vec::new(), tables: 0 };
-        walk_split(&prepared, &session.tables(*root), *range, args.threads.count(), &part, &mut |part| {
+        walk_split(prepared, &session.tables(*root), *range, args.threads.count(), &part, &mut |part| {
+            interrupt::check()?;
             bar.inc(part.tables);
             part.pages.iter().try_for_each(|pages| words.pages(&mut engine, pages))
         })?;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Format, RmapArgs, parse_pa};
 use super::exit::{Answer, Fault, reason};
+use super::interrupt;
 use super::output::{Layout, ListDocument, hex, progress, size, stdout};
 use super::session::{Session, items};
 
@@ -54,12 +55,16 @@ fn walk<W: Write>(
     printer: &mut Printer<W>,
     outcome: &mut Outcome,
 ) -> Result<()> {
+    interrupt::watch()?;
     let bar = progress(&args.output, "walking");
+    let mut engines = super::dump::Engines::default();
     for (root, range) in session.ranges(&args.area.range)? {
         let asked = Asked { half: root.half, absent: false, ..Asked::ALL };
-        let prepared = session.prepare(Queries::walk(&session.geometry, &asked))?;
+        let make = || session.prepare(Queries::walk(&session.geometry, &asked));
+        let prepared = engines.of(root.half, make)?;
         let part = || Finding::new(wanted);
-        walk_split(&prepared, &session.tables(root), range, args.area.threads.count(), &part, &mut |part| {
+        walk_split(prepared, &session.tables(root), range, args.area.threads.count(), &part, &mut |part| {
+            interrupt::check()?;
             bar.inc(part.tables);
             outcome.incomplete.merge(part.incomplete);
             for mapping in &part.mappings {

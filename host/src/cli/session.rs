@@ -269,6 +269,9 @@ pub fn roots(probe: &Probe, tables: &TableArgs, geometry: &Geometry) -> Result<V
             None => roots.push(Root { pa, half: Half::Lower }),
         }
     }
+    if let Some((_, root)) = roots.iter().enumerate().find(|(i, root)| roots[..*i].contains(root)) {
+        return Err(Fault::Usage(format!("--root {} is given twice for the {} half", root.pa, root.half)).into());
+    }
     if let Some(root) = roots.iter().find(|root| geometry.half(root.half).is_none()) {
         let text = format!("the architecture has no {} half", root.half);
         return Err(Fault::Usage(text).into());

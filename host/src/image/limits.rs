@@ -32,6 +32,9 @@ pub const PTIMG_HEADER_BYTES: usize = 32 << 20;
 /// Extents of a table image: as many as an ELF core may have program headers, so that any core can become one.
 pub const PTIMG_EXTENTS: usize = 1 << 20;
 
+/// Roots of a table image: one for each process of a large machine, twice over. Each is walked.
+pub const PTIMG_ROOTS: usize = 1 << 16;
+
 /// Bytes of a name in the header of a table image. The longest extern has 34.
 pub const PTIMG_NAME_BYTES: usize = 64;
 

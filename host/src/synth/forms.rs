@@ -95,7 +95,7 @@ impl<E: Engine> Teacher<'_, E> {
     /// Leaves of a level with a permission, of memory or of a device, by frame number.
     ///
     /// # Errors
-    /// `NoHelper` where the plugin cannot make them; `Misread` where it does not read them as made.
+    /// `NoMaker` and `NoHelper` where nothing can make them; `Misread` where it does not read them as made.
     pub fn leaf(&mut self, slot: Slot, perm: Perm, device: bool) -> Result<Form, SynthError> {
         let level = slot.level;
         let what = format!("{} {}leaf of level {level}", perm.name(), if device { "device " } else { "" });
@@ -136,7 +136,7 @@ impl<E: Engine> Teacher<'_, E> {
     pub fn table(&mut self, slot: Slot, below: Slot, frame_bytes: u64) -> Result<Form, SynthError> {
         let level = slot.level;
         let what = format!("table descriptor of level {level}");
-        let bits = (self.prots.table)(below);
+        let bits = (self.prots.table)(self.config, below);
         // Where the plugin does not export it, addresses stand in entries as they are.
         let encode = Some(Helper::phys_to_pte).filter(|encode| self.engine.has(*encode));
         let form = Form::learn(frame_bytes.ilog2(), self.pa_bits, &what, |pa| {
@@ -175,5 +175,5 @@ impl<E: Engine> Teacher<'_, E> {
 }
 
 fn helper(level: Level, op: Op, what: &str) -> Result<Helper, SynthError> {
-    Helper::find(level, op).ok_or_else(|| SynthError::NoHelper { what: what.to_owned(), helper: op.doc() })
+    Helper::find(level, op).ok_or_else(|| SynthError::NoMaker { what: what.to_owned() })
 }

@@ -17,7 +17,9 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use ptwalk_abi::{Config, Extern, Geometry, Half, Kconfig, Level, PhysAddr, Slot};
+use std::ops::ControlFlow;
+
+use ptwalk_abi::{Config, Geometry, Half, Level, PhysAddr, Slot};
 use thiserror::Error;
 
 use crate::engine::{Engine, EngineError};
@@ -159,6 +161,17 @@ pub enum SynthError {
         /// The maker.
         helper: &'static str,
     },
+    /// No kernel has a maker.
+    #[error("no kernel has a helper that makes a {what}; leave that size out of --pages")]
+    NoMaker {
+        /// What was to be made.
+        what: String,
+    },
+    /// Tables that this module does not make.
+    #[error(
+        "tables of ppc's hash MMU are not made, only those of its radix MMU: leave PPC_RADIX_MMU=0 out of --config"
+    )]
+    Hash,
     /// The plugin's maker does more than move bits.
     #[error("a {what} is no linear function of what it maps, as {argument:#x} shows")]
     NotLinear {
@@ -208,7 +221,7 @@ pub struct Machine<'a, E> {
 }
 
 /// Makes tables and writes them. `provenance` is kept in the file; `progress` is told the bytes written and to be
-/// written now and then.
+/// written now and then, and may end it.
 ///
 /// # Errors
 /// [`SynthError`]. Nothing is left behind then.
@@ -220,7 +233,7 @@ pub fn generate<E: Engine>(
     params: &Params,
     provenance: String,
     mut writer: Writer,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Summary, SynthError> {
     let geometry = machine.geometry;
     let shape = match params.hostile {
@@ -249,8 +262,8 @@ pub fn generate<E: Engine>(
     for position in 0..kept {
         let table = place.table_at(position);
         frame.write(&filler, table, place.frame_bytes, place.frame(position), &mut counts, &mut writer)?;
-        if position % 1024 == 0 {
-            progress(root_bytes + position * place.frame_bytes, total);
+        if position % 1024 == 0 && progress(root_bytes + position * place.frame_bytes, total).is_break() {
+            return Err(WriteError::Stopped.into());
         }
     }
     let zone = zone_of(params, &place)?;
@@ -321,7 +334,7 @@ fn place_of<E>(machine: &Machine<'_, E>, params: &Params, shape: &Shape) -> Resu
         in_order: if truncated { shape.tables() - shape.lowest_tables() } else { 1 },
         leaf_bytes: leaf_bytes.unwrap_or(1),
         mapped: params.mapped,
-        pa_bits: machine.config.get(Extern::PA_BITS).unsigned_abs(),
+        pa_bits: prots::pa_bits(machine.config),
     };
     Place::new(&wanted, params.scatter.then_some(params.seed))
 }
@@ -333,8 +346,8 @@ fn forms_of<E: Engine>(
     shape: &Shape,
     place: &Place,
 ) -> Result<Vec<LevelForms>, SynthError> {
-    let prots = prots::find(machine.arch).ok_or_else(|| SynthError::Arch(machine.arch.to_owned()))?;
-    let (page_shift, pa_bits) = (machine.geometry.page_shift(), machine.config.get(Extern::PA_BITS).unsigned_abs());
+    let prots = prots::find(machine.arch, machine.config)?;
+    let (page_shift, pa_bits) = (machine.geometry.page_shift(), prots::pa_bits(machine.config));
     let mut teacher = Teacher { engine: machine.engine, config: machine.config, prots: &prots, page_shift, pa_bits };
     let slots = machine.geometry.slots();
     let of_level = |(depth, level): (usize, &LevelShape)| {
@@ -362,15 +375,27 @@ fn classes<E: Engine>(
         let form = teacher.leaf(slot, Perm::ReadWrite, true)?;
         classes.push(Class { below: holes + devices, leaf: Some((form, place.device)) });
     }
-    let weights: u64 = params.perms.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut forms = Vec::new();
+    let mut missing = SynthError::Mix;
+    for (perm, weight) in params.perms.iter().filter(|(_, weight)| *weight > 0) {
+        match teacher.leaf(slot, *perm, false) {
+            Ok(form) => forms.push((form, u64::from(*weight))),
+            // Not every kernel has large pages that are PROT_NONE: the others take their share.
+            Err(error @ SynthError::Misread { .. }) if *perm == Perm::None && slot.level != Level::Pte => {
+                missing = error
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let weights: u64 = forms.iter().map(|(_, weight)| weight).sum();
     if weights == 0 {
-        return Err(SynthError::Mix);
+        return Err(missing);
     }
     let mut weight_before = 0;
-    for (perm, weight) in params.perms.iter().filter(|(_, weight)| *weight > 0) {
-        weight_before += u64::from(*weight);
+    for (form, weight) in forms {
+        weight_before += weight;
         let below = holes + devices + (WHOLE - holes - devices) * weight_before / weights;
-        classes.push(Class { below, leaf: Some((teacher.leaf(slot, *perm, false)?, place.memory)) });
+        classes.push(Class { below, leaf: Some((form, place.memory)) });
     }
     Ok(classes)
 }

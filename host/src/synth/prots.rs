@@ -2,9 +2,11 @@
 //!
 //! In: the name of a plugin and a configuration. Out: the bits of user pages by permission, and those of a table
 //! descriptor. Guaranteed: nothing; [`forms`](super::forms) asks the plugin whether it reads entries made of them as
-//! they are meant. Not handled: kernel mappings, and the hash MMU of ppc.
+//! they are meant. Not handled: kernel mappings, and the hash MMU of ppc, which is refused.
 
 use ptwalk_abi::{Config, Extern, Kconfig, Slot, bits};
+
+use super::SynthError;
 
 /// What user mode may do with a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +41,30 @@ pub struct Prots {
     /// Bits of a page by permission.
     pub page: fn(&Config, Perm) -> u64,
     /// Bits of a descriptor that leads to a table of the level given.
-    pub table: fn(Slot) -> u64,
+    pub table: fn(&Config, Slot) -> u64,
 }
 
 /// The protections of the architecture whose plugin has that name.
-pub fn find(arch: &str) -> Option<Prots> {
+///
+/// # Errors
+/// [`SynthError::Arch`] and [`SynthError::Hash`].
+pub fn find(arch: &str, config: &Config) -> Result<Prots, SynthError> {
     match arch {
-        "arm64" => Some(Prots { page: arm64_page, table: |_| 3 }),
-        "x86" => Some(Prots { page: x86_page, table: |_| X86_TABLE }),
-        "ppc" => Some(Prots { page: ppc_page, table: ppc_table }),
-        _ => None,
+        "arm64" => Ok(Prots { page: arm64_page, table: |_, _| 3 }),
+        "x86" => Ok(Prots { page: x86_page, table: |config, _| X86_TABLE | x86_encryption(config) }),
+        "ppc" if config.get(Extern::PPC_RADIX_MMU) == 0 => Err(SynthError::Hash),
+        "ppc" => Ok(Prots { page: ppc_page, table: ppc_table }),
+        _ => Err(SynthError::Arch(arch.to_owned())),
+    }
+}
+
+/// Bits of a physical address that entries hold: x86's encryption bit and those above it hold none (`sme_me_mask`,
+/// arch/x86/mm/mem_encrypt_identity.c, v5.3; the processor has that many fewer).
+pub fn pa_bits(config: &Config) -> u32 {
+    let all = config.get(Extern::PA_BITS).unsigned_abs();
+    match config.get(Extern::SME_C_BIT).unsigned_abs() {
+        0 => all,
+        encryption => all.min(encryption),
     }
 }
 
@@ -81,14 +97,23 @@ fn arm64_page(config: &Config, perm: Perm) -> u64 {
 const X86_TABLE: u64 = 0x67;
 
 /// `PAGE_SHARED` made dirty, `PAGE_READONLY`, `PAGE_READONLY_EXEC` and `PAGE_NONE` (the same file).
-fn x86_page(_: &Config, perm: Perm) -> u64 {
+fn x86_page(config: &Config, perm: Perm) -> u64 {
     const NX: u64 = 1 << 63;
     const READ: u64 = 0x25; // present, user, accessed
+    let encryption = x86_encryption(config);
     match perm {
-        Perm::ReadWrite => NX | X86_TABLE,
-        Perm::Read => NX | READ,
-        Perm::ReadExec => READ,
+        Perm::ReadWrite => NX | X86_TABLE | encryption,
+        Perm::Read => NX | READ | encryption,
+        Perm::ReadExec => READ | encryption,
         Perm::None => 0x120, // PROTNONE, accessed
+    }
+}
+
+/// `_PAGE_ENC`: memory of the kernel and of user mode is encrypted where anything is.
+fn x86_encryption(config: &Config) -> u64 {
+    match config.get(Extern::SME_C_BIT) {
+        0 => 0,
+        bit => 1 << bit,
     }
 }
 
@@ -116,6 +141,6 @@ fn ppc_page(_: &Config, perm: Perm) -> u64 {
 
 /// A descriptor of the radix MMU says how many bits index the table below (`RADIX_PGD_VAL_BITS` and its like,
 /// arch/powerpc/include/asm/book3s/64/radix.h, v5.3).
-fn ppc_table(below: Slot) -> u64 {
+fn ppc_table(_: &Config, below: Slot) -> u64 {
     PPC_PRESENT | u64::from(below.entries.ilog2())
 }

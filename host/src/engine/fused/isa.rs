@@ -3,9 +3,9 @@
 /// The instruction set of a vector kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
-    /// AVX-512 F and BW: eight entries at a time, compressed by the processor.
+    /// AVX-512 F and BW with POPCNT and BMI1: eight entries at a time, compressed by the processor.
     Avx512,
-    /// AVX2: four entries at a time, compressed through a table of permutations.
+    /// AVX2 with POPCNT and BMI1: four entries at a time, compressed through a table of permutations.
     Avx2,
 }
 
@@ -18,9 +18,11 @@ impl Isa {
     /// Whether this processor has it.
     #[cfg(target_arch = "x86_64")]
     pub fn is_available(self) -> bool {
+        let bits = is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("bmi1");
         match self {
-            Isa::Avx512 => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw"),
-            Isa::Avx2 => is_x86_feature_detected!("avx2"),
+            // All that the kernels are compiled for.
+            Isa::Avx512 => bits && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw"),
+            Isa::Avx2 => bits && is_x86_feature_detected!("avx2"),
         }
     }
 

@@ -77,6 +77,20 @@ pub enum PtimgFault {
         /// Its half.
         half: u8,
     },
+    /// More roots than any real image has.
+    #[error("{count} roots exceed the limit of {}", limits::PTIMG_ROOTS)]
+    Roots {
+        /// How many there are.
+        count: usize,
+    },
+    /// A root that is named twice for the same half.
+    #[error("root {index} is there twice: {pa}")]
+    RootTwice {
+        /// Its second place in the list.
+        index: usize,
+        /// Its address.
+        pa: PhysAddr,
+    },
     /// A type of device memory that this program does not know.
     #[error("there is no pgmap type {0:?}")]
     PgmapType(String),

@@ -5,6 +5,8 @@
 //! header; what is allocated is bounded by [`limits`]. Not handled: whether there is a plugin for the architecture, and
 //! whether the roots are aligned as it wants, which the session decides.
 
+use std::collections::BTreeSet;
+
 use ptwalk_abi::{Extern, Half, Pfn, PhysAddr};
 use ptwalk_verifier::fault::{Fault, seeded};
 
@@ -160,9 +162,15 @@ impl Header<'_> {
 
     fn roots(&mut self) -> Result<Vec<(PhysAddr, Half)>, ImageError> {
         let (at, list): (usize, Vec<wire::Root>) = self.field(Field::Roots)?;
+        if list.len() > limits::PTIMG_ROOTS {
+            return Err(self.fault_at(at, PtimgFault::Roots { count: list.len() }));
+        }
+        let mut known = BTreeSet::new();
         let root = |(index, (pa, half)): (usize, wire::Root)| {
+            let is_new = known.insert((pa, half));
             let pa = PhysAddr(pa);
             match half {
+                _ if !is_new => Err(self.fault_at(at, PtimgFault::RootTwice { index, pa })),
                 0 if pa.0.is_multiple_of(ENTRY_BYTES) => Ok((pa, Half::Lower)),
                 1 if pa.0.is_multiple_of(ENTRY_BYTES) => Ok((pa, Half::Upper)),
                 _ => Err(self.fault_at(at, PtimgFault::Root { index, pa, half })),

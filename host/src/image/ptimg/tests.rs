@@ -141,6 +141,7 @@ fn every_damage_is_named_with_its_place() -> Result<(), Failure> {
         ("no such extern", config + 16, vec![b'Q'], config, "no extern \"QAGE_SHIFT\""),
         ("extern out of range", config + 26, vec![99], config, "PAGE_SHIFT = 99 is out of range"),
         ("half", roots + 16, vec![2], roots, "root 0"),
+        ("root twice", roots + 17, [&0x1000_u64.to_le_bytes()[..], &[0]].concat(), roots, "root 1 is there twice"),
         ("root unaligned", roots + 8, vec![4], roots, "root 0: 0x0000000000001004"),
         ("pgmap upside down", pgmaps + 8 + 5, vec![0xff], pgmaps, "is empty"),
         ("pgmap type", compounds - 8, vec![b'x'], pgmaps, "no pgmap type \"xev-dax\""),

@@ -66,6 +66,9 @@ pub enum WriteError {
         /// What the encoder said.
         cause: EncodeError,
     },
+    /// Whoever asked for it wants it no more.
+    #[error("stopped")]
+    Stopped,
     /// What was written cannot be read: two frames at one address, or a text that is too long.
     #[error("what was written is no table image, and is discarded: {0}")]
     ReadBack(ImageError),
