@@ -54,7 +54,7 @@ pub struct GenArgs {
     /// Part of the other runs that map device memory, writable, with device ranges in the image
     #[arg(long, value_name = "FRACTION", default_value = "0", value_parser = parse_fraction)]
     devmap: Ppm,
-    /// Permissions of the other runs: rw, ro, rx, none (PROT_NONE)
+    /// Permissions of the other runs: rw, ro, rx, none (PROT_NONE; left out at levels where the kernel has none)
     #[arg(long, value_name = "PERM:WEIGHT,…", value_delimiter = ',', default_value = "rw:85,ro:8,rx:5,none:2",
           value_parser = parse_perm)]
     perms: Vec<(Perm, u32)>,
