@@ -27,7 +27,9 @@ fn today() -> Vec<Fault> {
     let all = Fault::ALL;
     if let Ok(only) = std::env::var("PTWALK_POWER_ONLY") {
         let named = all.iter().copied().filter(|fault| only.split(',').any(|name| name == format!("{fault:?}")));
-        return named.collect();
+        let named: Vec<Fault> = named.collect();
+        assert_eq!(named.len(), only.split(',').count(), "PTWALK_POWER_ONLY={only}: each is the name of a fault");
+        return named;
     }
     let Some(sample) = variable("PTWALK_POWER_SAMPLE").and_then(|sample| usize::try_from(sample).ok()) else {
         return all.to_vec();

@@ -24,8 +24,7 @@ const RIGHT: &str = r#"(module
 fn a_plugin_that_breaks_a_law_is_found_out_and_the_input_repeats_it() {
     let files = Files::new();
     let plugin = files.write("wrong.wat", WRONG.as_bytes());
-    let out = files.write("marker", b"");
-    let folder = std::path::Path::new(&out).parent().and_then(std::path::Path::to_str).expect("a folder").to_owned();
+    let folder = files.path("finds").to_str().expect("UTF-8").to_owned();
     let laws = files.write("young.laws", LAW.as_bytes());
     let run = ptwalk(&["fuzz", &plugin, "--laws", &laws, "--seed", "1", "--seconds", "30", "--out", &folder, "--json"]);
     let run = run.exits(1);
@@ -51,8 +50,7 @@ fn a_second_plugin_is_compared_helper_by_helper() {
     let files = Files::new();
     let right = files.write("right.wat", RIGHT.as_bytes());
     let other = files.write("other.wat", RIGHT.replace("1024", "3072").as_bytes());
-    let out = files.write("marker", b"");
-    let folder = std::path::Path::new(&out).parent().and_then(std::path::Path::to_str).expect("a folder").to_owned();
+    let folder = files.path("finds").to_str().expect("UTF-8").to_owned();
     let run = ptwalk(&["fuzz", &right, "--against", &other, "--seed", "1", "--out", &folder]).exits(1);
     assert!(run.out.contains("FOUND against: pte_mkyoung("), "{}", run.out);
 }
@@ -76,6 +74,54 @@ fn properties_are_listed_and_unknown_ones_are_usage() {
     }
     ptwalk(&["fuzz", "--property", "nothing"]).exits(2).says(&["no property nothing"]).prints_nothing();
     ptwalk(&["fuzz", "--against", "arm64"]).exits(2).prints_nothing();
+    let args = ["fuzz", "--against", "arm64", "--property", "claims"];
+    ptwalk(&args).exits(2).says(&["are about a plugin"]).prints_nothing();
     ptwalk(&["fuzz", "--replay", "x"]).exits(2).says(&["one --property"]).prints_nothing();
     ptwalk(&["fuzz", "no-such-plugin"]).exits(2).says(&["cannot read plugin"]).prints_nothing();
+}
+
+/// A predicate of that body, and a global to count calls in.
+fn young(body: &str) -> String {
+    format!(
+        r#"(module (global $calls (mut i32) (i32.const 0)) (func (export "pte_young") (param i64) (result i32) {body}))"#
+    )
+}
+
+#[test]
+fn what_the_verifier_says_goes_wrong_is_tried_first() {
+    let files = Files::new();
+    // One word in four billion.
+    let hidden = "(if (i64.eq (i64.and (i64.add (i64.mul (local.get 0) (i64.const 3)) (i64.const 77))
+        (i64.const 0xffffffff)) (i64.const 0x12345678)) (then (unreachable))) (i32.const 1)";
+    let trap = files.write("trap.wat", young(hidden).as_bytes());
+    let folder = files.path("finds").to_str().expect("UTF-8").to_owned();
+    let run = ptwalk(&["fuzz", &trap, "--runs", "1", "--seed", "1", "--out", &folder]).exits(1);
+    assert!(run.says(&["the verifier refuses the plugin"]).out.contains("FOUND trap: pte_young("));
+    for (name, law) in [
+        ("rare", "law rare: forall x: u64 where x < 0x200. x != 0x155 || pte_present(x) == 5\n"),
+        ("three", "law three: forall x: u64, y: u64, z: u64. pte_present(x) == pte_present(z)\n"),
+    ] {
+        let laws = files.write(name, law.as_bytes());
+        let args = ["fuzz", "arm64", "--laws", &laws, "--runs", "1", "--seed", "1", "--out", &folder];
+        let run = ptwalk(&args).exits(1);
+        assert!(run.out.contains(&format!("FOUND law: {name} does not hold for x = ")), "{}", run.out);
+    }
+}
+
+#[test]
+fn what_a_plugin_keeps_does_not_outlive_an_input() {
+    let files = Files::new();
+    let counting = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (if (i32.gt_u (global.get $calls) (i32.const 300)) (then (unreachable))) (i32.const 1)";
+    let folder = files.path("finds").to_str().expect("UTF-8").to_owned();
+    let plugin = files.write("count.wat", young(counting).as_bytes());
+    // No input makes three hundred calls.
+    let run = ptwalk(&["fuzz", &plugin, "--runs", "100", "--seed", "1", "--out", &folder]);
+    run.exits(0).says(&["the verifier refuses the plugin"]);
+}
+
+#[test]
+fn a_fault_of_one_engine_is_no_finding_about_a_plugin() {
+    let module = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/regress/engines-wasmi-select.wasm");
+    ptwalk(&["fuzz", module, "--runs", "20", "--seed", "1"]).exits(0);
 }

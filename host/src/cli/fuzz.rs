@@ -11,6 +11,8 @@ use ptwalk::fuzz::{
 };
 use ptwalk::plugin;
 use ptwalk_abi::Config;
+use ptwalk_verifier::validate::ValidPlugin;
+use ptwalk_verifier::verify::Session;
 use serde_json::{Value, json};
 
 use super::args::{Format, FuzzArgs};
@@ -63,6 +65,10 @@ pub fn run_fuzz(args: &FuzzArgs) -> Result<Answer> {
 
 fn context(args: &FuzzArgs) -> Result<Context> {
     let mut context = Context::with_folders(&args.corpus).context("the corpus")?;
+    if args.plugin.is_none() && (args.against.is_some() || args.laws.is_some()) {
+        let text = "--against and --laws are about a plugin: name it, as in `ptwalk fuzz mine.wat --laws mine.laws`";
+        return Err(Fault::Usage(text.to_owned()).into());
+    }
     if let Some(spec) = &args.plugin {
         let against = args.against.as_deref().map(plugin::load).transpose()?;
         let config = args.config.apply(Config::DEFAULT);
@@ -70,9 +76,33 @@ fn context(args: &FuzzArgs) -> Result<Context> {
         if let Some(error) = laws.errors().first() {
             return Err(Fault::Usage(format!("law file {error}")).into());
         }
-        context.subject = Some(Subject { plugin: plugin::load(spec)?, against, config, laws });
+        let subject = Subject { plugin: plugin::load(spec)?, against, config, laws };
+        tell_what_is_left_out(args, &subject);
+        context.subject = Some(subject);
     }
     Ok(context)
+}
+
+/// Says on stderr what of a plugin is not fuzzed.
+fn tell_what_is_left_out(args: &FuzzArgs, subject: &Subject) {
+    let refused = match Session::new(&subject.plugin) {
+        Ok(session) => session.verify(&subject.config, &subject.laws).verified().is_none(),
+        Err(_) => true,
+    };
+    if refused {
+        let text = "the verifier refuses the plugin (`ptwalk verify` says why): its counterexamples come first, and the engines \
+                    that need a proof, fused and sandbox, are left out";
+        notice(&args.output, text);
+    }
+    let Some(other) = &subject.against else { return };
+    let lacks = |a: &ValidPlugin, b: &ValidPlugin| -> Vec<&'static str> {
+        a.exports().keys().filter(|helper| !b.exports().contains_key(helper)).map(|helper| helper.name()).collect()
+    };
+    for (which, names) in [("plugin", lacks(&subject.plugin, other)), ("--against", lacks(other, &subject.plugin))] {
+        if !names.is_empty() {
+            notice(&args.output, &format!("not compared, because only the {which} exports it: {}", names.join(", ")));
+        }
+    }
 }
 
 fn entries(args: &FuzzArgs) -> Result<Vec<&'static Entry>> {

@@ -204,7 +204,11 @@ impl Arena {
                 self.shift(BinaryOp::ShrU, a, amount)
             }
             (BinaryOp::URem, Some(divisor)) if divisor.is_power_of_two() => {
-                let mask = if seeded(Fault::PowerOfTwoMaskOff) { divisor * 2 - 1 } else { divisor - 1 };
+                let mask = if seeded(Fault::PowerOfTwoMaskOff) {
+                    divisor.wrapping_mul(2).wrapping_sub(1)
+                } else {
+                    divisor - 1
+                };
                 let mask = self.constant(width, mask)?;
                 self.and(a, mask)
             }
