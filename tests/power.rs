@@ -4,12 +4,16 @@
 //! `PTWALK_POWER_ONLY=A,B` those of these names;
 //! `PTWALK_FUZZ_SEED` is the seed of each hunt; `BLESS=1` writes their rows into the table of `docs/soundness.md`.
 
+#[path = "support/finds.rs"]
+mod finds;
+
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use finds::finds;
 use ptwalk::fuzz::power::{Kill, LIMIT, hunt, oracles};
-use ptwalk::fuzz::{Context, property};
-use ptwalk_verifier::fault::Fault;
+use ptwalk::fuzz::{Context, Failure, Tally, checked, property};
+use ptwalk_verifier::fault::{self, Fault};
 
 const START: &str = "<!-- table: BLESS=1 cargo test --test power --features seeded-faults -->\n";
 
@@ -59,6 +63,23 @@ fn every_oracle_exists() {
             assert!(property(name).is_some(), "{fault:?}: no property {name}");
         }
     }
+}
+
+/// What choices make changes with the generator that reads them, and what a module shows with the properties. Where the
+/// story of a stored find names a seeded fault, which is the bug or one like it, the find shows it still.
+#[test]
+fn what_was_found_would_be_found_again() -> Result<(), Failure> {
+    let mut shown = 0;
+    for find in finds()? {
+        for fault in Fault::ALL.iter().filter(|fault| find.story.contains(&format!("`{fault:?}`"))) {
+            let mut property = (find.entry.make)(&Context::embedded())?;
+            let found = fault::with(&[*fault], || checked(property.as_mut(), &find.input, &mut Tally::default()));
+            assert!(found.is_err(), "{} does not show {fault:?} any longer: hunt it anew", find.name);
+            shown += 1;
+        }
+    }
+    assert!(shown > 0, "no story names its fault");
+    Ok(())
 }
 
 #[test]

@@ -1,23 +1,23 @@
 //! Every engine that can answer for an embedded plugin, side by side, and the one that shares the least with the others.
 //!
 //! In: a plugin's name, its crate compiled in, a configuration and queries. Out: engines with names, to be compared.
-//! Guaranteed: an engine is left out only where the verifier refuses the plugin or the processor lacks its instructions.
+//! Guaranteed: an engine is left out only where the processor lacks its instructions.
 
 use ptwalk_abi::{Arch, Config, Helper};
 
 use crate::engine::fused::{Isa, Kernels};
 use crate::engine::sandbox::{Compiled, Mode};
 use crate::engine::{Engine, EngineError, Failed, Fused, Queries, Record, Run, Words};
-use crate::plugin::{self, LoadError};
+use crate::plugin;
 
 /// An engine with the name that findings call it by.
 pub type Named = (String, Box<dyn Engine>);
 
 /// Every engine that can answer for an embedded plugin under a configuration: fused with each kernel that this processor
-/// has, where the plugin is verified for it; the sandbox, batched and per call; the plugin crate compiled in.
+/// has; the sandbox, batched and per call; the plugin crate compiled in.
 ///
 /// # Errors
-/// Where the plugin cannot be loaded or compiled.
+/// Where the plugin cannot be loaded, is refused or cannot be compiled.
 pub fn engines_of<A: Arch + 'static>(
     name: &str,
     native: A,
@@ -26,18 +26,13 @@ pub fn engines_of<A: Arch + 'static>(
 ) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
     let plugin = plugin::load(name)?;
     let mut engines: Vec<Named> = Vec::new();
-    match plugin::admit(name, &plugin, config) {
-        Ok(verified) => {
-            let vector = [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available());
-            for kernels in vector.map(Kernels::Only).chain([Kernels::Scalar]) {
-                let fused = Fused::with_kernels(&verified, queries.clone(), kernels)?;
-                engines.push((format!("fused {kernels:?}"), Box::new(fused)));
-            }
-        }
-        Err(LoadError::Refused { .. }) => {}
-        Err(error) => return Err(error.into()),
+    let verified = plugin::admit(name, &plugin, config)?;
+    let vector = [Isa::Avx512, Isa::Avx2].into_iter().filter(|isa| isa.is_available());
+    for kernels in vector.map(Kernels::Only).chain([Kernels::Scalar]) {
+        let fused = Fused::with_kernels(&verified, queries.clone(), kernels)?;
+        engines.push((format!("fused {kernels:?}"), Box::new(fused)));
     }
-    let compiled = Compiled::unverified(plugin, config, queries.clone())?;
+    let compiled = Compiled::new(&verified, queries.clone())?;
     for mode in [Mode::Batched, Mode::PerCall] {
         engines.push((format!("sandbox {mode:?}"), Box::new(compiled.instantiate(mode)?)));
     }

@@ -94,19 +94,24 @@ impl Property for Model {
             }
             let scene = Scene::new(random, m);
             let image = scene.memory.image(m.big_endian(), false)?;
-            let (zone, books) = books(random, m, &scene);
             let root = Root { pa: PhysAddr(scene.root), half: Half::Lower };
             let tables = TableSet { image: &image, geometry: plugin.geometry(), root };
             let call = Call { m, memory: &scene.memory, root: scene.root, row, flags };
             let whole = tables.whole().ok_or("no lower half")?;
+            let met = walk(m, &scene.memory, scene.root, false, (whole.first.0, whole.last.0));
             let few = random.one_in(6);
-            let mapped: Vec<u64> = walk(m, &scene.memory, scene.root, false, (whole.first.0, whole.last.0))
-                .iter()
-                .filter(|met| matches!(met.what, What::Mapping(..)) || (few && !matches!(met.what, What::Hole)))
-                .map(|met| met.first)
-                .collect();
+            let (mut starts, mut frames) = (Vec::new(), Vec::new());
+            for met in &met {
+                if let What::Mapping(pa, ..) = met.what {
+                    frames.push(pa >> m.page_shift);
+                }
+                if matches!(met.what, What::Mapping(..)) || few && met.what != What::Hole {
+                    starts.push(met.first);
+                }
+            }
+            let (zone, books) = books(random, m, &scene, &frames);
             for _ in 0..CALLS {
-                let start = start(random, m, &mapped);
+                let start = start(random, m, &starts);
                 let few = 1 + random.below(700).cast_signed();
                 let some = random.pick(&[1, 2, 17, 300, 3000, few]);
                 let nr = if random.one_in(10) { random.pick(&[0, -1, 1 << 31, i64::MAX]) } else { some };
@@ -129,7 +134,12 @@ impl Property for Model {
 /// Flags, mostly such as the kernel accepts.
 fn flags(random: &mut Random<'_>, row: Row) -> FollFlags {
     FollFlags::ALL.into_iter().fold(FollFlags::NONE, |flags, (flag, _)| {
-        let with = flags.with(flag, random.one_in(if flag == FollFlags::FAST_ONLY { 12 } else { 2 }));
+        let rare = match flag {
+            FollFlags::FAST_ONLY => 12,
+            FollFlags::WRITE => 3,
+            _ => 2,
+        };
+        let with = flags.with(flag, random.one_in(rare));
         if row.accepts(with) || random.one_in(60) { with } else { flags }
     })
 }

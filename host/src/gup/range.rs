@@ -123,7 +123,7 @@ impl<'a> GupWalk<'a> {
     fn pte(&mut self, batch: &Batch<'_>, index: u32, pfn: Pfn, facts: Facts) -> Result<(), StopReason> {
         let devmap = facts.has(Facts::DEVMAP);
         if devmap {
-            if self.flags.has(FollFlags::LONGTERM) {
+            if self.flags.has(FollFlags::LONGTERM) && !seeded(Fault::GupDevicePinnedForLong) {
                 return Err(StopReason::LongtermDevmap);
             }
             self.pgmap = self.zone.get_dev_pagemap(self.phys(pfn), self.pgmap.take());
@@ -158,6 +158,7 @@ impl<'a> GupWalk<'a> {
     ) -> Result<Hold, StopReason> {
         let hold = self.grab(pfn, head, 1, false)?;
         let secret = self.policy.secretmem && self.zone.page_kind(head) == Some(PageKind::Secretmem);
+        let secret = secret && !seeded(Fault::GupSecretTaken);
         let above = if self.policy.rechecks_pmd && !seeded(Fault::GupPmdNotRechecked) {
             batch.table.trail.last()
         } else {
@@ -230,7 +231,8 @@ impl<'a> GupWalk<'a> {
             Ok(hold) => hold,
             Err(reason) => return self.stop_at(step, reason),
         };
-        let checked = if self.changed(&step.at) { Err(StopReason::Changed) } else { self.may_pin(head, facts) };
+        let changed = self.changed(&step.at) && !seeded(Fault::GupHugeNotRechecked);
+        let checked = if changed { Err(StopReason::Changed) } else { self.may_pin(head, facts) };
         if let Err(reason) = checked {
             hold.release(self.zone, head, count);
             return self.stop_at(step, reason);
@@ -278,15 +280,16 @@ impl<'a> GupWalk<'a> {
     /// also where nobody said so.
     fn grab(&mut self, pfn: Pfn, head: Pfn, count: i64, huge: bool) -> Result<Hold, StopReason> {
         let welcome = !self.policy.refuses_p2pdma || self.flags.has(FollFlags::PCI_P2PDMA);
-        if !welcome && self.device_kind(pfn) == Some(PgmapType::PciP2pdma) {
+        if !(welcome || seeded(Fault::GupPeersWelcome)) && self.device_kind(pfn) == Some(PgmapType::PciP2pdma) {
             return Err(StopReason::PciP2pdma);
         }
         let pin = self.flags.has(FollFlags::PIN);
         let kind = self.zone.page_kind(head);
-        if pin && self.policy.pins_folios && kind == Some(PageKind::Zero) {
+        if pin && self.policy.pins_folios && kind == Some(PageKind::Zero) && !seeded(Fault::GupZeroHeld) {
             return Ok(Hold::Nothing);
         }
-        let large = huge || self.zone.order(head) >= self.policy.pincount_order;
+        let counted_from = self.policy.pincount_order + u32::from(seeded(Fault::GupPinsInReferences));
+        let large = huge || self.zone.order(head) >= counted_from;
         let hold = match (pin, large) {
             (false, _) => Hold::Get,
             (true, true) => Hold::PinCount,
@@ -299,6 +302,7 @@ impl<'a> GupWalk<'a> {
             self.zone.add_pins(head, count);
         }
         let movable = kind == Some(PageKind::Movable) || self.device_kind(pfn) == Some(PgmapType::Coherent);
+        let movable = movable && !seeded(Fault::GupMovablePinned);
         if self.policy.pins_stay && pin && self.flags.has(FollFlags::LONGTERM) && movable {
             hold.release(self.zone, head, count);
             return Err(StopReason::NotPinnable);
@@ -310,11 +314,13 @@ impl<'a> GupWalk<'a> {
     fn may_pin(&self, head: Pfn, facts: Facts) -> Result<(), StopReason> {
         let (flags, kind) = (self.flags, self.zone.page_kind(head));
         let written_back = FollFlags::PIN | FollFlags::LONGTERM | FollFlags::WRITE;
-        if self.policy.pins_folios && flags.has(written_back) && kind == Some(PageKind::File) {
+        let file = kind == Some(PageKind::File) && !seeded(Fault::GupFilePinned);
+        if self.policy.pins_folios && flags.has(written_back) && file {
             return Err(StopReason::NotPinnable);
         }
         let reads = flags.has(FollFlags::PIN) && !flags.has(FollFlags::WRITE) && !facts.has(Facts::WRITE);
-        if self.policy.unshares && reads && kind == Some(PageKind::AnonShared) {
+        let shared = kind == Some(PageKind::AnonShared) && !seeded(Fault::GupUnshareForgotten);
+        if self.policy.unshares && reads && shared {
             return Err(StopReason::Unshare);
         }
         Ok(())

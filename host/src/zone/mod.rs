@@ -277,7 +277,7 @@ impl Zone {
     /// `try_get_compound_head`: adds `count` references to a head that has any, and says whether it did.
     pub fn try_get(&mut self, head: Pfn, count: i64) -> bool {
         let refcount = self.page_refs.entry(head).or_insert(1);
-        let any = *refcount > 0;
+        let any = *refcount > 0 || seeded(Fault::GupFreedPageTaken);
         if any {
             *refcount = refcount.saturating_add(count);
         }

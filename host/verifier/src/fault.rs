@@ -177,6 +177,16 @@ faults! {
         GupHugeFromFirstPage "the pages of a huge leaf are counted from its first, wherever the range begins",
         GupPinAsReference "a pin of a small page is one reference",
         GupReadsOnly "entries are asked for reading whatever the access",
+        GupPeersWelcome "memory of a PCI peer is taken without being asked for",
+        GupMovablePinned "a page that may have to move is pinned for long",
+        GupFilePinned "a page that is written back is pinned for long",
+        GupZeroHeld "the zero page is held",
+        GupSecretTaken "secret memory is taken",
+        GupUnshareForgotten "a shared anonymous page is pinned for reading as it is",
+        GupFreedPageTaken "a page without references is taken",
+        GupPinsInReferences "a compound page of one order more is needed for pins in a count of their own",
+        GupHugeNotRechecked "a huge leaf is not looked at again",
+        GupDevicePinnedForLong "device memory is pinned for long",
     }
     Inputs {
         LoadsUncompared "loads that overlap need not agree",
@@ -207,8 +217,12 @@ mod switch {
 #[cfg(all(feature = "seeded-faults", not(test)))]
 mod switch {
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Mutex, PoisonError};
 
     use super::Fault;
+
+    /// Held while faults are switched on.
+    static IN_USE: Mutex<()> = Mutex::new(());
 
     /// One bit per fault.
     static ACTIVE: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
@@ -220,8 +234,9 @@ mod switch {
         ACTIVE[number / 64].load(Ordering::Relaxed) >> (number % 64) & 1 == 1
     }
 
-    /// Runs `body` with the given faults switched on in this process.
+    /// Runs `body` with the given faults switched on in this process, after whoever does so now.
     pub fn with<R>(faults: &[Fault], body: impl FnOnce() -> R) -> R {
+        let _alone = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         for fault in faults {
             let number = *fault as usize;
             ACTIVE[number / 64].fetch_or(1 << (number % 64), Ordering::Relaxed);

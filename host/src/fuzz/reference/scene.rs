@@ -44,7 +44,7 @@ impl Scene {
             let anywhere = random.below(entries);
             let near_end = entries - 1 - random.below(entries.min(8));
             let first = random.pick(&[0, 0, near_end, anywhere]);
-            let last = m.levels[depth].0 == Level::Pte;
+            let (last, read_only) = (m.levels[depth].0 == Level::Pte, random.one_in(3));
             for i in 0..2 + random.below(if last { 60 } else { 8 }) {
                 let index = (first + i) % entries;
                 if random.one_in(14) || index >= held {
@@ -52,7 +52,7 @@ impl Scene {
                 }
                 let below = table + 1 + random.pick(&[0, 0, depths]);
                 let next = if random.one_in(16) { random.below(TABLES + 1) } else { below % (TABLES + 1) };
-                words[small(index)] = word(random, m, depth, address(next));
+                words[small(index)] = word(random, m, (depth, read_only), address(next));
                 stored.push(address(table) + index * 8);
             }
             memory.pieces.push((address(table), words));
@@ -68,8 +68,8 @@ fn small(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// An entry of a level; where it leads to a table, to `table`.
-fn word(random: &mut Random<'_>, m: &Machine, depth: usize, table: u64) -> u64 {
+/// An entry of a level whose leaves are mostly writable or mostly not; where it leads to a table, to `table`.
+fn word(random: &mut Random<'_>, m: &Machine, (depth, read_only): (usize, bool), table: u64) -> u64 {
     let (level, shift, _) = m.levels[depth];
     let is_pte = level == Level::Pte;
     let small = random.below(FRAMES) << m.page_shift;
@@ -81,6 +81,7 @@ fn word(random: &mut Random<'_>, m: &Machine, depth: usize, table: u64) -> u64 {
     let x = match kind {
         0..=9 if !is_pte => shape(m, Kind::Table { next_is_pte: depth + 2 == m.levels.len() }) | table,
         10 if !is_pte => shape(m, Kind::Table { next_is_pte: false }) | table | noise & noise << 7 & noise >> 9,
+        0..=11 if read_only => shape(m, Kind::ReadOnly { is_pte }) | pa,
         0..=11 => shape(m, Kind::Leaf { is_pte }) | pa,
         12 | 13 => shape(m, Kind::Device { is_pte }) | pa,
         14 => shape(m, Kind::Device { is_pte }) & !(1 << 56 | 1 << 9 | 1 << 10) | pa,
@@ -103,6 +104,7 @@ fn word(random: &mut Random<'_>, m: &Machine, depth: usize, table: u64) -> u64 {
 enum Kind {
     Table { next_is_pte: bool },
     Leaf { is_pte: bool },
+    ReadOnly { is_pte: bool },
     Device { is_pte: bool },
     Special { is_pte: bool },
     Protnone,
@@ -113,6 +115,7 @@ fn shape(m: &Machine, kind: Kind) -> u64 {
     match (m.cpu, kind) {
         (Cpu::Arm64, Kind::Table { .. }) => 3,
         (Cpu::Arm64, Kind::Leaf { is_pte }) => 0x00e8_0000_0000_0f51 | u64::from(is_pte) << 1,
+        (Cpu::Arm64, Kind::ReadOnly { is_pte }) => shape(m, Kind::Leaf { is_pte }) ^ (1 << 51 | 1 << 7),
         (Cpu::Arm64, Kind::Device { is_pte }) => 0x03e8_0000_0000_0f51 | u64::from(is_pte) << 1,
         (Cpu::Arm64, Kind::Special { is_pte }) => 0x01e8_0000_0000_0f51 | u64::from(is_pte) << 1,
         (Cpu::Arm64, Kind::Protnone) if m.recent => 0x0060_0000_0000_0f82,
@@ -125,6 +128,7 @@ fn shape(m: &Machine, kind: Kind) -> u64 {
                 0x8000_0000_0000_00e7
             }
         }
+        (Cpu::X86, Kind::ReadOnly { is_pte }) => shape(m, Kind::Leaf { is_pte }) ^ 2,
         (Cpu::X86, Kind::Device { is_pte }) => {
             shape(m, Kind::Leaf { is_pte }) | 1 << if m.recent { 57 } else { 58 } | 0x200
         }
@@ -135,16 +139,21 @@ fn shape(m: &Machine, kind: Kind) -> u64 {
         }
         (Cpu::Ppc, Kind::Table { .. }) => 1 << 63,
         (Cpu::Ppc, Kind::Leaf { .. }) => 0xc000_0000_0000_0186,
+        (Cpu::Ppc, Kind::ReadOnly { .. }) => 0xc000_0000_0000_0184,
         (Cpu::Ppc, Kind::Device { .. }) => 0xc000_0000_0000_0d86,
         (Cpu::Ppc, Kind::Special { .. }) => 0xc000_0000_0000_0586,
         (Cpu::Ppc, Kind::Protnone) => 0xc000_0000_0000_0108,
     }
 }
 
-/// Random devices, pages and changes, twice: as the program keeps them, and as the reference does.
-pub(in crate::fuzz) fn books(random: &mut Random<'_>, m: &Machine, scene: &Scene) -> (Zone, Books) {
+/// Random devices, pages and changes, twice: as the program keeps them, and as the reference does. Mostly they are about
+/// frames that are `mapped`.
+pub(in crate::fuzz) fn books(random: &mut Random<'_>, m: &Machine, scene: &Scene, mapped: &[u64]) -> (Zone, Books) {
     let (mut zone, mut books) = (Zone::default(), Books::default());
     let frames = |random: &mut Random<'_>| {
+        if !mapped.is_empty() && !random.one_in(3) {
+            return random.pick(mapped);
+        }
         let (_, shift, _) = m.levels[m.levels.len() - 2];
         // Where small leaves are, and where larger ones are.
         let block = 1 << (shift - m.page_shift);
@@ -165,14 +174,16 @@ pub(in crate::fuzz) fn books(random: &mut Random<'_>, m: &Machine, scene: &Scene
             books.pgmaps.push((start, end, kind, live));
         }
     }
-    for _ in 0..random.pick(&[0, 4, 40]) {
+    for _ in 0..random.pick(&[0, 0, 4, 20]) {
         let (head, count) = (frames(random), random.pick(&[0, -1, 1, 2, 1000]));
         zone.set_refcount(Pfn(head), count);
         books.refs.insert(head, count);
     }
-    for _ in 0..random.pick(&[0, 0, 60]) {
-        let kinds = [PageKind::Zero, PageKind::Movable, PageKind::File, PageKind::AnonShared, PageKind::Secretmem];
-        let (head, kind) = (frames(random), random.pick(&kinds));
+    let kinds = [PageKind::Zero, PageKind::Movable, PageKind::File, PageKind::AnonShared, PageKind::Secretmem];
+    let most = random.pick(&kinds);
+    for _ in 0..random.pick(&[0, 20, 200]) {
+        let (head, any) = (frames(random), random.pick(&kinds));
+        let kind = if random.one_in(3) { any } else { most };
         zone.set_kind(Pfn(head), kind);
         books.kinds.insert(head, kind);
     }
