@@ -120,14 +120,26 @@ fn interrupt(child: &Child) {
     assert!(sent.expect("kill runs").success());
 }
 
+/// The program, with both of its outputs read by the test.
+fn spawn(args: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ptwalk"));
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the program starts")
+}
+
 #[test]
 fn an_interrupted_walk_ends_with_a_record_that_says_so() {
     let files = Files::new();
-    let image = files.path("large.ptimg").to_str().expect("UTF-8").to_owned();
-    ptwalk(&["gen", &image, "--mapped", "16G", "-q"]).exits(0);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ptwalk"));
-    command.args(["dump", &image, "--format", "jsonl", "-q"]).stdin(Stdio::null());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let [a, b] = ["a.ptimg", "b.ptimg"].map(|name| files.path(name).to_str().expect("UTF-8").to_owned());
+    ptwalk(&["gen", &a, "--mapped", "16G", "-q"]).exits(0);
+    ptwalk(&["gen", &b, "--mapped", "16G", "--seed", "2", "-q"]).exits(0);
+    interrupted(&["dump", &a, "--format", "jsonl", "-q"]);
+    interrupted(&["diff", &a, &b, "--merge", "none", "--format", "jsonl", "-q"]);
+}
+
+/// Interrupts a command that prints millions of lines after its first.
+fn interrupted(args: &[&str]) {
+    let mut child = spawn(args);
     let mut reader = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
     reader.read_line(&mut String::new()).expect("a line");
     // It waits for the reader now, in the middle of its output.
@@ -140,6 +152,23 @@ fn an_interrupted_walk_ends_with_a_record_that_says_so() {
     let last: serde_json::Value = serde_json::from_str(lines.last().expect("a line")).expect("a record");
     let last = &last["summary"];
     assert_eq!((&last["complete"], &last["reason"]), (&false.into(), &"interrupted".into()));
+}
+
+#[test]
+fn an_interrupted_campaign_tells_what_was_done() {
+    let mut child = spawn(&["fuzz", "--property", "claims", "--property", "narrow", "--seconds", "600", "--json"]);
+    let mut notices = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+    notices.read_line(&mut String::new()).expect("its seed");
+    std::thread::sleep(Duration::from_millis(300));
+    interrupt(&child);
+    let notices: Vec<String> = notices.lines().map(|line| line.expect("UTF-8")).collect();
+    assert_eq!(notices.last().map(String::as_str), Some("ptwalk: interrupted: 1 of 2 properties were begun"));
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(130));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document");
+    assert_eq!((&document["complete"], &document["reason"]), (&false.into(), &"interrupted".into()));
+    let rows = document["properties"].as_array().expect("rows");
+    assert_eq!((rows.len(), &rows[0]["name"], &rows[0]["finding"]), (1, &"claims".into(), &serde_json::Value::Null));
 }
 
 #[test]

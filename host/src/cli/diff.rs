@@ -10,6 +10,7 @@ use ptwalk_abi::{Half, VaRange, VirtAddr};
 use super::args::{DiffArgs, Format};
 use super::differences::{Described, Listing, Printer};
 use super::exit::{Answer, Fault, reason};
+use super::interrupt;
 use super::output::{notice, stdout};
 use super::session::{Session, with_flag};
 
@@ -20,6 +21,7 @@ pub fn run(args: &DiffArgs) -> Result<Answer> {
     if let Some(fault) = args.fault() {
         return Err(Fault::Usage(fault).into());
     }
+    interrupt::watch()?;
     let sessions = [session(args, 0)?, session(args, 1)?];
     let roots = [0, 1].map(|side| roots(args, &sessions[side], side));
     let [roots_a, roots_b] = roots;
@@ -28,7 +30,7 @@ pub fn run(args: &DiffArgs) -> Result<Answer> {
     let prepared = [prepare(&sessions[0])?, prepare(&sessions[1])?];
     let sides = [0, 1].map(|side| {
         let tables = pairs.iter().map(|pair| sessions[side].tables(pair[side]));
-        Side { prepared: &prepared[side], walks: walks(tables, &ranges), stop: None }
+        Side { prepared: &prepared[side], walks: walks(tables, &ranges), stop: Some(interrupt::flag()) }
     });
     if let Some(range) = ranges.iter().find(|range| sides.iter().all(|side| !touches(side, **range))) {
         let text =

@@ -12,11 +12,11 @@ use ptwalk::fuzz::{
 use ptwalk::plugin;
 use ptwalk_abi::Config;
 use ptwalk_verifier::validate::ValidPlugin;
-use ptwalk_verifier::verify::Session;
 use serde_json::{Value, json};
 
 use super::args::{Format, FuzzArgs};
 use super::exit::{Answer, Fault};
+use super::interrupt;
 use super::output::{csv_field, document, notice, print_json, stdout};
 use super::verify::laws;
 
@@ -40,25 +40,39 @@ pub fn run_fuzz(args: &FuzzArgs) -> Result<Answer> {
     if let Some(path) = &args.replay {
         return replay(args, &entries, &context, path);
     }
+    interrupt::watch()?;
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.subsec_nanos().into());
     let seed = args.seed.unwrap_or(clock);
     let share = Duration::from_secs(args.seconds) / u32::try_from(entries.len().max(1))?;
     notice(&args.output, &format!("seed {seed}, {:.1} s each, {} jobs", share.as_secs_f64(), args.jobs));
+    let count = entries.len();
     let mut rows = Vec::new();
     for entry in entries {
-        let budget = Budget { time: share, inputs: args.runs, seed, jobs: args.jobs };
+        let budget = Budget { time: share, inputs: args.runs, seed, jobs: args.jobs, stop: Some(interrupt::flag()) };
         let mut watch = |tally: &Tally, elapsed: Duration| progress(args, entry, tally, elapsed);
         let campaign = run(entry, &context, budget, &mut watch).map_err(|error| anyhow!("{}: {error}", entry.name))?;
         let file = store(args, entry, &campaign)?;
         rows.push(Row { entry, campaign, file });
+        if interrupt::is_asked() {
+            break;
+        }
     }
     match args.output.format() {
         Format::Text => print_text(&rows)?,
         Format::Csv => print_csv(&rows)?,
         format @ (Format::Json | Format::Jsonl) => {
             let properties: Vec<Value> = rows.iter().map(json_of).collect();
-            print_json(&document(json!({ "seed": seed, "jobs": args.jobs, "properties": properties })), format)?;
+            let mut fields = json!({ "seed": seed, "jobs": args.jobs, "properties": properties });
+            fields["complete"] = (!interrupt::is_asked()).into();
+            if interrupt::is_asked() {
+                fields["reason"] = "interrupted".into();
+            }
+            print_json(&document(fields), format)?;
         }
+    }
+    if interrupt::is_asked() {
+        notice(&args.output, &format!("interrupted: {} of {count} properties were begun", rows.len()));
+        return Ok(Answer::Interrupted);
     }
     Ok(Answer::new(rows.iter().all(|row| row.campaign.finding.is_none())))
 }
@@ -76,29 +90,27 @@ fn context(args: &FuzzArgs) -> Result<Context> {
         if let Some(error) = laws.errors().first() {
             return Err(Fault::Usage(format!("law file {error}")).into());
         }
-        let subject = Subject { plugin: plugin::load(spec)?, against, config, laws };
-        tell_what_is_left_out(args, &subject);
+        let plugin = plugin::load(spec)?;
+        let subject = Subject::new(plugin.clone(), against.clone(), config, laws);
+        let subject = subject.map_err(|rejection| anyhow!("{rejection}"))?;
+        tell_what_is_left_out(args, &subject, &plugin, against.as_deref());
         context.subject = Some(subject);
     }
     Ok(context)
 }
 
 /// Says on stderr what of a plugin is not fuzzed.
-fn tell_what_is_left_out(args: &FuzzArgs, subject: &Subject) {
-    let refused = match Session::new(&subject.plugin) {
-        Ok(session) => session.verify(&subject.config, &subject.laws).verified().is_none(),
-        Err(_) => true,
-    };
-    if refused {
+fn tell_what_is_left_out(args: &FuzzArgs, subject: &Subject, plugin: &ValidPlugin, against: Option<&ValidPlugin>) {
+    if subject.is_refused() {
         let text = "the verifier refuses the plugin (`ptwalk verify` says why): its counterexamples come first, and the engines \
                     that need a proof, fused and sandbox, are left out";
         notice(&args.output, text);
     }
-    let Some(other) = &subject.against else { return };
+    let Some(other) = against else { return };
     let lacks = |a: &ValidPlugin, b: &ValidPlugin| -> Vec<&'static str> {
         a.exports().keys().filter(|helper| !b.exports().contains_key(helper)).map(|helper| helper.name()).collect()
     };
-    for (which, names) in [("plugin", lacks(&subject.plugin, other)), ("--against", lacks(other, &subject.plugin))] {
+    for (which, names) in [("plugin", lacks(plugin, other)), ("--against", lacks(other, plugin))] {
         if !names.is_empty() {
             notice(&args.output, &format!("not compared, because only the {which} exports it: {}", names.join(", ")));
         }
@@ -113,7 +125,13 @@ fn entries(args: &FuzzArgs) -> Result<Vec<&'static Entry>> {
         return Ok(PROPERTIES.iter().collect());
     }
     let named = args.property.iter().map(|name| {
-        property(name).ok_or_else(|| Fault::Usage(format!("no property {name} (ptwalk fuzz --list)")).into())
+        let text = || {
+            if name == PLUGIN.name {
+                return format!("the property {name} is about a plugin: name it, as in `ptwalk fuzz mine.wat`");
+            }
+            format!("no property {name} (ptwalk fuzz --list)")
+        };
+        property(name).ok_or_else(|| Fault::Usage(text()).into())
     });
     named.collect()
 }
@@ -220,7 +238,8 @@ fn print_text(rows: &[Row]) -> Result<()> {
         }
     }
     let found = rows.iter().filter(|row| row.campaign.finding.is_some()).count();
-    writeln!(out, "{}", if found == 0 { "nothing found".to_owned() } else { format!("{found} found") })?;
+    let found = if found == 0 { "nothing".to_owned() } else { found.to_string() };
+    writeln!(out, "{found} found{}", if interrupt::is_asked() { " until it was interrupted" } else { "" })?;
     Ok(out.flush()?)
 }
 

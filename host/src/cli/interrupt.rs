@@ -12,7 +12,7 @@ use signal_hook::flag::{register, register_conditional_shutdown};
 
 static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// From here on the signal is waited for. Whoever calls this looks at [`check`] or [`flow`] often.
+/// From here on the signal is waited for. Whoever calls this looks at [`check`], [`flow`] or [`flag`] often.
 ///
 /// # Errors
 /// The system's.
@@ -24,7 +24,12 @@ pub fn watch() -> io::Result<()> {
 
 /// Whether the signal came.
 pub fn is_asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
+    flag().load(Ordering::Relaxed)
+}
+
+/// What is true once it came.
+pub fn flag() -> &'static AtomicBool {
+    &ASKED
 }
 
 /// Ends a walk where it came.

@@ -73,12 +73,18 @@ pub struct Budget {
     pub seed: u64,
     /// Threads.
     pub jobs: NonZeroUsize,
+    /// No input is begun once this is true, and what was found is left as it is then.
+    pub stop: Option<&'static AtomicBool>,
 }
 
 impl Budget {
     /// One thread for a time, without a limit on inputs.
     pub fn of(time: Duration, seed: u64) -> Budget {
-        Budget { time, inputs: None, seed, jobs: NonZeroUsize::MIN }
+        Budget { time, inputs: None, seed, jobs: NonZeroUsize::MIN, stop: None }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }
 
@@ -184,7 +190,7 @@ pub fn run(
     watch: &mut dyn FnMut(&Tally, Duration),
 ) -> Result<Campaign, Failure> {
     let campaign = search(entry, context, budget, watch)?;
-    let finding = campaign.finding.map(|finding| smaller(entry, context, finding));
+    let finding = campaign.finding.map(|finding| smaller(entry, context, budget, finding));
     Ok(Campaign { finding, ..campaign })
 }
 
@@ -269,17 +275,20 @@ impl Shared<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let late = number > 0 && self.begun.elapsed() >= self.budget.time;
         let enough = self.budget.inputs.is_some_and(|inputs| number >= inputs);
-        let over = late || enough || self.stop.load(Ordering::Relaxed);
+        let over = late || enough || self.stop.load(Ordering::Relaxed) || self.budget.is_stopped();
         (!over).then(|| self.budget.seed.wrapping_add(number))
     }
 }
 
 /// The finding with an input as small as time allows.
-fn smaller(entry: &Entry, context: &Context, finding: Finding) -> Finding {
+fn smaller(entry: &Entry, context: &Context, budget: Budget, finding: Finding) -> Finding {
     let Ok(mut property) = (entry.make)(context) else { return finding };
     let deadline = Instant::now() + MINIMISE_MAX;
     let wanted = kind_of(&finding.what).to_owned();
     let mut fails = |input: &[u8]| {
+        if budget.is_stopped() {
+            return false;
+        }
         let found = checked(property.as_mut(), input, &mut Tally::default());
         found.is_err_and(|what| kind_of(&what) == wanted)
     };
@@ -351,6 +360,15 @@ mod tests {
         let budget = Budget { inputs: Some(3), ..Budget::of(Duration::from_secs(60), 0) };
         let made = Entry { make: |_| Ok(Box::new(Fine)), ..ENTRY };
         assert_eq!(run(&made, &Context::default(), budget, &mut |_, _| {})?.tally.inputs, 3);
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_begun_after_a_stop() -> Result<(), Failure> {
+        static STOP: AtomicBool = AtomicBool::new(true);
+        let budget = Budget { stop: Some(&STOP), ..Budget::of(Duration::from_secs(60), 1) };
+        let campaign = run(&ENTRY, &Context::default(), budget, &mut |_, _| {})?;
+        assert_eq!((campaign.tally.inputs, campaign.finding), (0, None));
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use ptwalk_abi::{Config, Helper, Signature};
 use ptwalk_verifier::expr::{Evaluator, Width};
 use ptwalk_verifier::laws::{Binding, Exports, bind};
+use ptwalk_verifier::report::Rejection;
 use ptwalk_verifier::validate::ValidPlugin;
 use ptwalk_verifier::verify::{Claims, Effort, LawReport, LawSet, Outcome, Session, VerifiedPlugin, Witness};
 
@@ -27,14 +28,40 @@ use crate::engine::{Engine, Fused, Queries, Run, Wanted, Words};
 /// What is fuzzed.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The plugin.
-    pub plugin: Arc<ValidPlugin>,
-    /// A plugin that should compute the same.
-    pub against: Option<Arc<ValidPlugin>>,
-    /// The configuration.
-    pub config: Config,
-    /// The laws.
-    pub laws: LawSet,
+    plugin: Arc<ValidPlugin>,
+    against: Option<Arc<ValidPlugin>>,
+    config: Config,
+    laws: LawSet,
+    said: Arc<Said>,
+}
+
+/// What the verifier says of a plugin.
+#[derive(Debug)]
+struct Said {
+    claims: Claims,
+    outcome: Outcome,
+}
+
+impl Subject {
+    /// A plugin under a configuration, with the laws that it is held to and a plugin that should compute the same.
+    ///
+    /// # Errors
+    /// [`Rejection`] where it cannot be decoded, which validation excludes.
+    pub fn new(
+        plugin: Arc<ValidPlugin>,
+        against: Option<Arc<ValidPlugin>>,
+        config: Config,
+        laws: LawSet,
+    ) -> Result<Subject, Rejection> {
+        let session = Session::new(&plugin)?;
+        let said = Said { claims: session.claims(&config, Effort::WHOLE), outcome: session.verify(&config, &laws) };
+        Ok(Subject { plugin, against, config, laws, said: Arc::new(said) })
+    }
+
+    /// Whether the verifier refuses the plugin.
+    pub fn is_refused(&self) -> bool {
+        self.said.outcome.verified().is_none()
+    }
 }
 
 /// The property of the subject of a [`super::Context`].
@@ -59,7 +86,6 @@ const ENTRIES: u64 = 16;
 
 struct World {
     subject: Subject,
-    claims: Claims,
     constants: Vec<u64>,
     compiled: Compiled,
     interpreted: Interpreted,
@@ -72,8 +98,6 @@ struct World {
 /// What the verifier says goes wrong: it is tried before anything is drawn.
 #[derive(Default)]
 struct Suspects {
-    /// It refuses the plugin.
-    refused: bool,
     /// Exports with arguments.
     calls: Vec<(Helper, Vec<u64>)>,
     /// Laws by their names, with the values of their variables by name.
@@ -81,7 +105,7 @@ struct Suspects {
 }
 
 impl Suspects {
-    fn of(claims: &Claims, outcome: &Outcome) -> Suspects {
+    fn of(Said { claims, outcome }: &Said) -> Suspects {
         let Outcome::Refused(report) = outcome else { return Suspects::default() };
         let call = |witness: &Witness| Some((Helper::by_name(&witness.export)?, witness.input.clone()));
         let law = |law: &LawReport| {
@@ -89,7 +113,6 @@ impl Suspects {
             Some((law.id.clone(), inputs.map(|(name, value)| (name.clone(), value.0)).collect()))
         };
         Suspects {
-            refused: true,
             calls: claims.witnesses.iter().filter_map(call).collect(),
             laws: report.laws.iter().filter_map(law).collect(),
         }
@@ -98,19 +121,16 @@ impl Suspects {
 
 impl World {
     fn new(subject: Subject) -> Result<World, Failure> {
-        let Subject { plugin, against, config, laws } = &subject;
-        let session = Session::new(plugin)?;
-        let claims = session.claims(config, Effort::WHOLE);
-        let outcome = session.verify(config, laws);
-        let engines = outcome.verified().map_or_else(|| Ok(Vec::new()), engines)?;
-        let suspects = Suspects::of(&claims, &outcome);
+        let Subject { plugin, against, config, said, .. } = &subject;
+        let engines = said.outcome.verified().map_or_else(|| Ok(Vec::new()), engines)?;
+        let suspects = Suspects::of(said);
         let wasmtime = Wasmtime::new()?;
         let compiled = wasmtime.load(plugin, config)?;
         let interpreted = Wasmi::new().load(plugin, config)?;
         let against = against.as_ref().map(|other| wasmtime.load(other, config)).transpose()?;
         let exports = plugin.exports().keys().copied().collect();
         let constants = constants(plugin.bytes());
-        Ok(World { claims, constants, compiled, interpreted, against, engines, exports, suspects, subject })
+        Ok(World { constants, compiled, interpreted, against, engines, exports, suspects, subject })
     }
 
     fn entry(&self, random: &mut Random<'_>) -> u64 {
@@ -144,7 +164,7 @@ impl Property for World {
         let random = &mut Random::from_bytes(input);
         let count = 1 + random.below(ENTRIES);
         let rows: Vec<[u64; VARS]> = (0..count).map(|_| std::array::from_fn(|_| self.entry(random))).collect();
-        if self.suspects.refused {
+        if self.subject.is_refused() {
             // Who knows what it keeps from one call to the next: each input begins with the plugin as it was made.
             self.compiled = Wasmtime::new()?.load(&self.subject.plugin, &self.subject.config)?;
             self.interpreted = Wasmi::new().load(&self.subject.plugin, &self.subject.config)?;
@@ -162,12 +182,12 @@ impl Property for World {
 impl World {
     /// What the verifier says goes wrong.
     fn suspects(&mut self, tally: &mut Tally) -> Result<(), Failure> {
-        let Suspects { refused, calls, laws } = std::mem::take(&mut self.suspects);
+        let Suspects { calls, laws } = std::mem::take(&mut self.suspects);
         let tried = calls.iter().try_for_each(|(helper, args)| self.helper(*helper, args, tally)).and_then(|()| {
             laws.iter()
                 .try_for_each(|(id, vars)| self.laws(|_, name| vars.get(name).copied().unwrap_or(0), Some(id), tally))
         });
-        self.suspects = Suspects { refused, calls, laws };
+        self.suspects = Suspects { calls, laws };
         tried
     }
 
@@ -188,7 +208,8 @@ impl World {
         if helper.signature().is_bool() && value > 1 {
             return Err(format!("boolean: {} is {value:#x}", what()).into());
         }
-        let claim = self.claims.exports.iter().find(|claim| claim.sound && claim.name == helper.name());
+        let claims = &self.subject.said.claims;
+        let claim = claims.exports.iter().find(|claim| claim.sound && claim.name == helper.name());
         if let Some(claim) = claim {
             let facts = &claim.facts;
             if fuel > facts.instructions_max.into() {
@@ -197,7 +218,7 @@ impl World {
             if value & facts.known_zeros != 0 || !value & facts.known_ones != 0 {
                 return Err(format!("known bits: {} is {value:#x}, claimed {facts:x?}", what()).into());
             }
-            let form = claim.result.map(|form| Evaluator::new(args.clone()).value(&self.claims.arena, form));
+            let form = claim.result.map(|form| Evaluator::new(args.clone()).value(&claims.arena, form));
             if form.is_some_and(|form| form != value) {
                 return Err(format!("closed form: {} is {value:#x}, claimed {form:x?}", what()).into());
             }

@@ -21,7 +21,7 @@ Examples:
   ptwalk fuzz --property claims --property narrow --runs 100000
   ptwalk fuzz --property claims --replay claims-2a.wasm      a stored input again
 
-Exit code 1 means that something was found.";
+Exit code 1 means that something was found. Ctrl-C ends a campaign early, and what was done until then is told (130).";
 
 #[derive(Debug, Args)]
 pub struct FuzzArgs {
