@@ -109,9 +109,9 @@ impl World<'_> {
         let right = match found.verdict {
             "proved" => held && !refuted,
             "refuted" => refuted,
-            // In a law file, a precondition that never holds is an error, and the law is left open.
-            "unknown" => !held,
-            _ => true,
+            // What else would not apply is not bound.
+            "not_applicable" => !held,
+            _ => false,
         };
         if right {
             Ok(runs)

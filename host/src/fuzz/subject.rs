@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use ptwalk_abi::{Config, Helper, Signature};
 use ptwalk_verifier::expr::{Evaluator, Width};
-use ptwalk_verifier::laws::{Binding, Exports, bind};
+use ptwalk_verifier::laws::{Binding, Exports, Origin, bind};
 use ptwalk_verifier::report::Rejection;
 use ptwalk_verifier::validate::ValidPlugin;
 use ptwalk_verifier::verify::{Claims, Effort, LawReport, LawSet, Outcome, Session, VerifiedPlugin, Witness};
@@ -121,7 +121,7 @@ impl Suspects {
 
 impl World {
     fn new(subject: Subject) -> Result<World, Failure> {
-        let Subject { plugin, against, config, said, .. } = &subject;
+        let Subject { plugin, against, config, laws, said } = &subject;
         let engines = said.outcome.verified().map_or_else(|| Ok(Vec::new()), engines)?;
         let suspects = Suspects::of(said);
         let wasmtime = Wasmtime::new()?;
@@ -129,7 +129,7 @@ impl World {
         let interpreted = Wasmi::new().load(plugin, config)?;
         let against = against.as_ref().map(|other| wasmtime.load(other, config)).transpose()?;
         let exports = plugin.exports().keys().copied().collect();
-        let constants = constants(plugin.bytes());
+        let constants = constants(plugin.bytes()).into_iter().chain(numbers(laws)).collect();
         Ok(World { constants, compiled, interpreted, against, engines, exports, suspects, subject })
     }
 
@@ -140,6 +140,12 @@ impl World {
         }
         if random.one_in(8) { random.below(1 << 10) } else { random.entry() }
     }
+}
+
+/// The numbers that laws of a file speak of.
+fn numbers(laws: &LawSet) -> impl Iterator<Item = u64> {
+    let of_files = laws.laws().iter().filter(|law| law.origin != Origin::Host);
+    of_files.flat_map(|law| law.formula.numbers())
 }
 
 /// The fused engine with each of its kernels, and the sandbox.

@@ -248,6 +248,11 @@ impl Formula {
         self.when
     }
 
+    /// The numbers that are written in it.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.terms.iter().filter_map(|term| if let Term::Number { value, .. } = term { Some(*value) } else { None })
+    }
+
     /// The helpers called, each once, in the order of the helper list.
     pub fn helpers(&self) -> Vec<Helper> {
         let mut called: Vec<Helper> = self
