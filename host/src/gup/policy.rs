@@ -6,6 +6,7 @@
 //! Not handled: what cannot be seen from page tables. docs/gup.md lists it.
 
 use ptwalk_abi::{KVersion, Level};
+use ptwalk_verifier::fault::{Fault, seeded};
 
 use super::StopReason;
 use super::flags::{FollFlags, Numbering};
@@ -330,7 +331,8 @@ impl Policy {
 
     /// Whether a huge pte of a directory must be writable.
     pub fn hugepte_written(&self, flags: FollFlags) -> bool {
-        flags.has(FollFlags::WRITE) || (self.hugepd_flags_demand_write && flags != FollFlags::NONE)
+        let any = self.hugepd_flags_demand_write && !seeded(Fault::GupDirectoryReadOnly);
+        flags.has(FollFlags::WRITE) || (any && flags != FollFlags::NONE)
     }
 
     /// Why a huge pte of a directory is refused, whose `PERMITTED` was asked for the access of

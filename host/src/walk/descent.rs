@@ -218,7 +218,8 @@ impl Directory {
         let index_bits = batch.table.slot.shift.saturating_sub(shift);
         let index_bits_max = geometry.slots().last().map_or(0, |slot| slot.entries.ilog2());
         let slot = Slot { level: Level::Pte, shift, entries: 1 << index_bits.min(index_bits_max) };
-        Ok((index_bits <= index_bits_max).then_some(Directory { table, slot }))
+        let fits = index_bits <= index_bits_max || seeded(Fault::WalkDirectoryUnbounded);
+        Ok(fits.then_some(Directory { table, slot }))
     }
 }
 

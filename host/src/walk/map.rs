@@ -391,7 +391,8 @@ impl<'a, 'i, S: MapSink + ?Sized> MapVisitor<'a, 'i, S> {
         let used = self.context.perms_known && facts.perms().bits() != 0;
         let below = if facts.has(Facts::HUGEPD) {
             let directory = Directory::of(engine, self.tables.geometry, batch, index)?;
-            directory.map(|Directory { table, slot }| Below { table, slot: Some(slot), perms: MmuPerms::ALL })
+            let perms = if seeded(Fault::WalkDirectoryTakesPerms) { facts.perms() } else { MmuPerms::ALL };
+            directory.map(|Directory { table, slot }| Below { table, slot: Some(slot), perms })
         } else if facts.has(Facts::BAD) && !used && !seeded(Fault::WalkBadFollowed) {
             None
         } else {

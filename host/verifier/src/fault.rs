@@ -163,6 +163,8 @@ faults! {
         WalkOffsetLost "a leaf that the range begins inside of is shown from its first byte",
         WalkFilterOwnPermissions "a filter on effective permissions looks at the leaf alone",
         WalkPartForgetsAbove "a part of a walk forgets the permissions above it",
+        WalkDirectoryUnbounded "a directory of huge pages may have more ptes than a table",
+        WalkDirectoryTakesPerms "the entry that leads to a directory of huge pages permits what its bits say",
         WalkLeafWithoutReader "a leaf at the pgd is taken from the address of the next table",
     }
     Gup {
@@ -186,6 +188,7 @@ faults! {
         GupFreedPageTaken "a page without references is taken",
         GupPinsInReferences "a compound page of one order more is needed for pins in a count of their own",
         GupHugeNotRechecked "a huge leaf is not looked at again",
+        GupDirectoryReadOnly "a huge page of a directory need be writable for WRITE alone in every kernel",
         GupDevicePinnedForLong "device memory is pinned for long",
     }
     Inputs {

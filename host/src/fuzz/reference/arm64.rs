@@ -47,6 +47,7 @@ pub(super) fn meaning(m: &Machine, level: Level, x: u64) -> Meaning {
         pfn: (if is_pte { phys } else { phys >> shift << shift }) >> m.page_shift,
         page: phys >> m.page_shift,
         table: phys,
+        directory: None,
     }
 }
 

@@ -9,7 +9,7 @@ use ptwalk_abi::Level;
 
 use super::memory::Physical;
 use super::rows::Row;
-use super::{Cpu, Machine, Meaning};
+use super::{Cpu, Directory, Machine, Meaning};
 use crate::gup::FollFlags;
 use crate::zone::{PageKind, PgmapType};
 
@@ -178,8 +178,46 @@ impl Walk<'_> {
             let x = Meaning { devmap: x.devmap && call.row.knows_devices(), ..x };
             if call.row.huge(level, &x) {
                 self.leaf(depth, &x, (va, part_last), at, raw).map_err(stop)?;
+            } else if let Some(directory) = x.directory.filter(|_| call.row.has_directories()) {
+                if !self.fits(shift, directory) {
+                    return Err(stop("hugepd_size"));
+                }
+                self.huge_ptes(shift, directory, (va, part_last))?;
             } else {
                 self.table(depth + 1, x.table, (va, part_last), Some((at, raw)))?;
+            }
+            if part_last == last {
+                return Ok(());
+            }
+            va = part_last + 1;
+        }
+    }
+
+    /// Whether a directory has pages of a size, and no more of them than a table has ptes.
+    fn fits(&self, above: u32, Directory { shift, .. }: Directory) -> bool {
+        let (_, page_shift, bits) = self.call.m.levels[self.call.m.levels.len() - 1];
+        shift >= page_shift && above.saturating_sub(shift) <= bits
+    }
+
+    /// `gup_huge_pd`: the ptes of a directory below an entry of `1 << above` bytes.
+    fn huge_ptes(&mut self, above: u32, directory: Directory, (first, last): (u64, u64)) -> Result<(), Stop> {
+        let (call, m) = (self.call, self.call.m);
+        let (depth, size) = (m.levels.len() - 1, 1u64 << directory.shift);
+        let mut va = first;
+        loop {
+            let part_last = (va | (size - 1)).min(last);
+            let at = directory.table + ((va & ((1 << above) - 1)) >> directory.shift) * 8;
+            let raw = call.memory.word(at).ok_or((va, Some(Level::Pte), None, "outside_image"))?;
+            let x = m.meaning(Level::Pte, raw);
+            let stop = |reason| (va, Some(Level::Pte), Some(raw), reason);
+            if !x.permitted[usize::from(call.row.writes_to_huge(call.flags))] {
+                return Err(stop(refusal(&x)));
+            }
+            let (skipped, count) = ((va & (size - 1)) >> m.page_shift, (part_last - va + 1) >> m.page_shift);
+            let before = self.pages.len();
+            if let Err(reason) = self.huge(depth, &x, skipped, (va, count), at, raw) {
+                self.undo(before);
+                return Err(stop(reason));
             }
             if part_last == last {
                 return Ok(());

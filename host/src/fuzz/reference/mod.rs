@@ -43,6 +43,15 @@ pub(super) struct Meaning {
     pub page: u64,
     /// Address of the next table.
     pub table: u64,
+    /// It leads to a directory of huge pages instead.
+    pub directory: Option<Directory>,
+}
+
+/// A directory of huge pages: ptes at an address, each of a page of `1 << shift` bytes; 0 where the size is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Directory {
+    pub table: u64,
+    pub shift: u32,
 }
 
 /// What the MMU lets through an entry: user mode first, then the kernel; read, write, execute.
@@ -83,14 +92,24 @@ pub(super) struct Machine {
     pub va_bits: u32,
     pub pa_bits: u32,
     pub hash: bool,
+    /// Options that are off.
+    pub off: &'static [Extern],
     /// Root first: the name under which the kernel tests the word, log2 of what an entry spans, log2 of the entries.
     pub levels: &'static [(Level, u32, u32)],
 }
 
 use Level::{P4d, Pgd, Pmd, Pte, Pud};
 
-const ARM64: Machine =
-    Machine { cpu: Cpu::Arm64, recent: false, page_shift: 12, va_bits: 48, pa_bits: 48, hash: false, levels: &[] };
+const ARM64: Machine = Machine {
+    cpu: Cpu::Arm64,
+    recent: false,
+    page_shift: 12,
+    va_bits: 48,
+    pa_bits: 48,
+    hash: false,
+    off: &[],
+    levels: &[],
+};
 const X86: Machine = Machine { cpu: Cpu::X86, pa_bits: 52, ..ARM64 };
 const PPC: Machine = Machine { cpu: Cpu::Ppc, page_shift: 16, ..ARM64 };
 
@@ -109,6 +128,18 @@ pub(super) const MACHINES: &[Machine] = &[
     Machine { levels: &[(Pgd, 39, 13), (Pud, 30, 9), (Pmd, 21, 9), (Pte, 16, 5)], ..PPC },
     Machine { page_shift: 12, levels: &[(Pgd, 39, 13), (Pud, 30, 9), (Pmd, 21, 9), (Pte, 12, 9)], ..PPC },
     Machine { hash: true, levels: &[(Pgd, 44, 8), (Pud, 34, 10), (Pmd, 24, 10), (Pte, 16, 8)], ..PPC },
+    Machine { hash: true, page_shift: 12, levels: &[(Pgd, 37, 9), (Pud, 28, 9), (Pmd, 21, 7), (Pte, 12, 9)], ..PPC },
+    Machine {
+        off: &[Extern::TRANSPARENT_HUGEPAGE],
+        levels: &[(Pgd, 39, 9), (Pud, 30, 9), (Pmd, 21, 9), (Pte, 12, 9)],
+        ..ARM64
+    },
+    Machine { off: &[Extern::HUGETLB_PAGE], levels: &[(P4d, 39, 9), (Pud, 30, 9), (Pmd, 21, 9), (Pte, 12, 9)], ..X86 },
+    Machine {
+        off: &[Extern::NUMA_BALANCING, Extern::HUGETLB_PAGE],
+        levels: &[(Pgd, 39, 13), (Pud, 30, 9), (Pmd, 21, 9), (Pte, 16, 5)],
+        ..PPC
+    },
 ];
 
 impl Machine {
@@ -126,6 +157,7 @@ impl Machine {
         let number = |bits: u32| bits.cast_signed();
         let version = if self.recent { KVersion::new(6, 14, 0) } else { KVersion::new(5, 3, 0) };
         let config = Config::DEFAULT.with(Extern::LINUX_VERSION_CODE, version.code());
+        let config = self.off.iter().fold(config, |config, option| config.with(*option, 0));
         match self.cpu {
             Cpu::Arm64 => config
                 .with(Extern::PAGE_SHIFT, number(self.page_shift))
@@ -140,6 +172,16 @@ impl Machine {
                 .with(Extern::PGTABLE_LEVELS, 4)
                 .with(Extern::PPC_RADIX_MMU, i32::from(!self.hash)),
         }
+    }
+
+    /// An option is on.
+    pub fn has(&self, option: Extern) -> bool {
+        !self.off.contains(&option)
+    }
+
+    /// Whether directories of huge pages are what this kernel has (hash with 4K, before v6.11).
+    pub fn has_directories(&self) -> bool {
+        self.hash && self.page_shift == 12 && self.has(Extern::HUGETLB_PAGE)
     }
 
     /// Tables are stored most significant byte first.
@@ -168,12 +210,20 @@ impl Machine {
         8 << self.levels[depth].2
     }
 
-    /// What an entry of a level means.
+    /// What an entry of a level means. An option that is off leaves the stubs of asm-generic.
     pub fn meaning(&self, level: Level, x: u64) -> Meaning {
-        match self.cpu {
+        let x = match self.cpu {
             Cpu::Arm64 => arm64::meaning(self, level, x),
             Cpu::X86 => x86::meaning(self, level, x),
             Cpu::Ppc => ppc::meaning(self, level, x),
+        };
+        let thp = self.has(Extern::TRANSPARENT_HUGEPAGE);
+        Meaning {
+            huge: x.huge && self.has(Extern::HUGETLB_PAGE),
+            trans_huge: x.trans_huge && thp,
+            devmap: x.devmap && (thp || level == Pte),
+            protnone: x.protnone && self.has(Extern::NUMA_BALANCING),
+            ..x
         }
     }
 }

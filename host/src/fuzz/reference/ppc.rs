@@ -1,9 +1,9 @@
 //! ppc64 on book3s: entries as Linux v5.3 reads them (arch/powerpc/include/asm/book3s/64/{pgtable,radix,hash,hash-64k}.h),
 //! and as the radix MMU does (Power ISA 3.0, book III, 5.7.10).
 
-use ptwalk_abi::Level;
+use ptwalk_abi::{Extern, Level};
 
-use super::{Machine, Meaning, Perms, bit, field};
+use super::{Directory, Machine, Meaning, Perms, bit, field};
 
 const EXEC: u32 = 0;
 const WRITE: u32 = 1;
@@ -19,14 +19,19 @@ const PRESENT: u32 = 63;
 
 pub(super) fn meaning(m: &Machine, level: Level, x: u64) -> Meaning {
     let (is_pte, is_pmd) = (level == Level::Pte, level == Level::Pmd);
-    // COMBO, HASHPTE and BUSY are the hash table's, not the entry's.
-    let ignored = if m.hash { 1 << 12 | 1 << 55 | 1 << 56 } else { 1 << 7 | 1 << 8 };
+    // COMBO, F_SECOND, F_GIX, HASHPTE and BUSY are the hash table's, not the entry's.
+    let ignored = match (m.hash, m.page_shift) {
+        (false, _) => 1 << 7 | 1 << 8,
+        (true, 16) => 1 << 12 | 1 << 55 | 1 << 56,
+        (true, _) => field(56, 53) | field(60, 59),
+    };
+    let hash_4k = m.hash && m.page_shift == 12;
     let low = is_pte || is_pmd;
     let present = bit(x, PRESENT) || (low && bit(x, INVALID));
     let leaf = !is_pte && bit(x, PTE);
     let thp = if m.hash { bit(x, PTE) && bit(x, THP_HUGE) } else { bit(x, PTE) && !bit(x, DEVMAP) };
     // NUMA balancing takes every permission away, and thereby remembers that the page was writable.
-    let saved_write = x & 0xf == 0;
+    let saved_write = x & 0xf == 0 && m.has(Extern::NUMA_BALANCING);
     let write = bit(x, WRITE) || saved_write;
     // A pud that is being invalidated has no name, and a pmd that is grants nothing.
     let accessible = (bit(x, PRESENT) || bit(x, INVALID)) && !(is_pmd && bit(x, INVALID) && !bit(x, PRESENT));
@@ -37,8 +42,8 @@ pub(super) fn meaning(m: &Machine, level: Level, x: u64) -> Meaning {
     Meaning {
         none: if is_pte { x & !ignored == 0 } else { x == 0 },
         present,
-        huge: leaf,
-        trans_huge: is_pmd && present && thp,
+        huge: leaf && !hash_4k,
+        trans_huge: is_pmd && present && thp && !hash_4k,
         leaf,
         bad: is_bad,
         devmap: low && bit(x, DEVMAP) && bit(x, PTE),
@@ -59,7 +64,18 @@ pub(super) fn meaning(m: &Machine, level: Level, x: u64) -> Meaning {
         pfn,
         page: pfn,
         table: x & !(field(63, 62) | 0xff),
+        directory: if is_pte { None } else { directory(m, x) },
     }
+}
+
+/// `is_hugepd`, `hugepd_page`, `hugepd_shift`: hash with 4K has pages of 16M below a pud and of 16G below a pgd.
+fn directory(m: &Machine, x: u64) -> Option<Directory> {
+    if !m.has_directories() || bit(x, PTE) || !bit(x, PRESENT) || x & 0x3f == 0 {
+        return None;
+    }
+    let sizes = [(0, 12), (2, 16), (7, 21), (10, 24), (12, 28), (13, 30), (14, 34), (15, 36)];
+    let shift = sizes.iter().find(|(index, _)| *index == (x & 0x3f) >> 2).map_or(0, |(_, shift)| *shift);
+    Some(Directory { table: x & field(59, 6), shift })
 }
 
 fn bad(m: &Machine, level: Level, x: u64) -> bool {
@@ -68,6 +84,7 @@ fn bad(m: &Machine, level: Level, x: u64) -> bool {
         _ if !m.hash => field(62, 61) | 0xe0,
         // What lies below the alignment of the next table: of a pte table, of a pmd table.
         Level::Pmd => 0xfff,
+        Level::Pud if m.page_shift == 12 => 0x3ff,
         Level::Pud => 0x3fff,
         Level::P4d | Level::Pgd => return x == 0,
     };

@@ -5,7 +5,7 @@ use ptwalk_abi::Level;
 use super::Meaning;
 use crate::gup::FollFlags;
 
-/// The rows, oldest first. Those of v5.3 and v5.4 differ in directories of huge pages alone, which no machine here has.
+/// The rows, oldest first. Those of v5.3 and v5.4 differ in directories of huge pages alone.
 pub(in crate::fuzz) const NAMES: [&str; 9] = ["5.3", "5.4", "5.10", "5.15", "5.15.97", "6.1", "6.6", "6.14", "6.17"];
 
 /// A row, by its number.
@@ -79,6 +79,16 @@ impl Row {
             Level::Pgd if row == V6_17 => false,
             _ => x.leaf,
         }
+    }
+
+    /// Directories of huge pages are walked.
+    pub fn has_directories(self) -> bool {
+        self.0 < V6_14
+    }
+
+    /// Whether a huge page of a directory must be writable: the first kernel passed all flags on as `write`.
+    pub fn writes_to_huge(self, flags: FollFlags) -> bool {
+        flags.has(FollFlags::WRITE) || self.0 == 0 && flags != FollFlags::NONE
     }
 
     pub fn special_stops(self, level: Level) -> bool {

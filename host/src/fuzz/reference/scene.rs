@@ -31,7 +31,9 @@ impl Scene {
         let depths = m.levels.len() as u64;
         let stride = (0..m.levels.len()).map(|depth| m.table_bytes(depth)).max().unwrap_or(0).max(1 << m.page_shift);
         let address = |table: u64| {
-            let fragment = if m.cpu == Cpu::Ppc && (table + 1).is_multiple_of(depths) { 0x800 } else { 0 };
+            // Tables of ptes are fragments of a page where they are smaller.
+            let is_fragment = m.cpu == Cpu::Ppc && 2 * m.table_bytes(small(table % depths)) <= stride;
+            let fragment = if is_fragment && (table + 1).is_multiple_of(depths) { 0x800 } else { 0 };
             (1 + table) * stride + fragment
         };
         let mut memory = Physical::default();
@@ -52,7 +54,12 @@ impl Scene {
                 }
                 let below = table + 1 + random.pick(&[0, 0, depths]);
                 let next = if random.one_in(16) { random.below(TABLES + 1) } else { below % (TABLES + 1) };
-                words[small(index)] = word(random, m, (depth, read_only), address(next));
+                let ptes = address(table - table % depths + depths - 1);
+                words[small(index)] = if m.has_directories() && !last && random.one_in(3) {
+                    directory(random, depth, ptes)
+                } else {
+                    word(random, m, (depth, read_only), address(next))
+                };
                 stored.push(address(table) + index * 8);
             }
             memory.pieces.push((address(table), words));
@@ -66,6 +73,13 @@ impl Scene {
 /// A number that is below the entries of a table.
 fn small(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// An entry that leads to a directory of huge pages, mostly of a size that goes with its level.
+fn directory(random: &mut Random<'_>, depth: usize, ptes: u64) -> u64 {
+    let any = random.below(16);
+    let index = if random.one_in(4) { any } else { [14, 10, 2].get(depth).copied().unwrap_or(any) };
+    1 << 63 | ptes | index << 2 | random.below(4)
 }
 
 /// An entry of a level whose leaves are mostly writable or mostly not; where it leads to a table, to `table`.

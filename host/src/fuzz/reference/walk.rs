@@ -6,7 +6,7 @@
 use ptwalk_abi::Level;
 
 use super::memory::Physical;
-use super::{Machine, Meaning, Perms};
+use super::{Directory, Machine, Meaning, Perms};
 
 /// An entry passed on the way down: level, table, index, word.
 pub(in crate::fuzz) type Passed = (Level, u64, u32, u64);
@@ -40,8 +40,18 @@ pub(in crate::fuzz) fn walk(m: &Machine, memory: &Physical, root: u64, upper: bo
     let smallest = (1..m.levels.len()).map(|depth| m.table_bytes(depth)).min().unwrap_or(8);
     let budget = (memory.bytes() / smallest + 64) * 16;
     let mut walk = Walk { m, memory, upper, budget, met: Vec::new(), trail: Vec::new() };
-    walk.table(0, root, range, Perms::ALL);
+    let (_, shift, bits) = m.levels[0];
+    walk.table(Table { depth: 0, pa: root, shift, bits }, range, Perms::ALL);
     walk.met
+}
+
+/// A table: the depth of its entries, its address, log2 of what an entry spans, log2 of the entries.
+#[derive(Clone, Copy)]
+struct Table {
+    depth: usize,
+    pa: u64,
+    shift: u32,
+    bits: u32,
 }
 
 struct Walk<'a> {
@@ -61,8 +71,9 @@ impl Walk<'_> {
         self.met.push(Met { what, first, last, at, trail: self.trail.clone() });
     }
 
-    fn table(&mut self, depth: usize, table: u64, (first, last): (u64, u64), perms: Perms) {
-        let (level, shift, bits) = self.m.levels[depth];
+    fn table(&mut self, table: Table, (first, last): (u64, u64), perms: Perms) {
+        let Table { depth, pa, shift, bits } = table;
+        let level = self.m.levels[depth].0;
         let index_of = |va: u64| u32::try_from(va >> shift & ((1 << bits) - 1)).unwrap_or(0);
         for index in index_of(first)..=index_of(last) {
             if self.met.len() >= ENOUGH {
@@ -71,15 +82,15 @@ impl Walk<'_> {
             let below = (1u64 << shift) - 1;
             let start = first & !((1 << (shift + bits)) - 1) | u64::from(index) << shift;
             let part = (start.max(first), (start | below).min(last));
-            let at = |raw| (self.m.shown(depth), table, index, raw);
-            let Some(x) = self.memory.word(table + u64::from(index) * 8) else {
+            let at = |raw| (self.m.shown(depth), pa, index, raw);
+            let Some(x) = self.memory.word(pa + u64::from(index) * 8) else {
                 self.join("outside_image", part, at(0));
                 continue;
             };
             let meaning = self.m.meaning(level, x);
             let at = at(x);
             if meaning.none {
-                self.hole(part, (at.0, table, 0, 0));
+                self.hole(part, (at.0, pa, 0, 0));
             } else if !meaning.present {
                 self.meet(What::NotPresent, part, at);
             } else if level == Level::Pte || meaning.huge || meaning.trans_huge || meaning.leaf {
@@ -87,26 +98,41 @@ impl Walk<'_> {
                 let (attrs, effective) = (self.attrs(&meaning), self.effective(perms.and(meaning.perms)));
                 self.meet(What::Mapping(pa, 1 << shift, attrs, effective), part, at);
             } else {
-                self.below(depth, &meaning, part, at, perms);
+                self.below(table, &meaning, part, at, perms);
             }
         }
     }
 
-    fn below(&mut self, depth: usize, meaning: &Meaning, part: (u64, u64), at: Passed, perms: Perms) {
-        let next = meaning.table;
-        if meaning.bad && !meaning.perms.any() {
-            self.meet(What::Problem("bad"), part, at);
-        } else if at.1 == next || self.trail.iter().any(|(_, table, ..)| *table == next) {
+    fn below(&mut self, table: Table, meaning: &Meaning, part: (u64, u64), at: Passed, perms: Perms) {
+        let (next, perms) = match meaning.directory {
+            Some(directory) => (self.directory(table, directory), perms),
+            None if meaning.bad && !meaning.perms.any() => (None, perms),
+            None => {
+                let (_, shift, bits) = self.m.levels[table.depth + 1];
+                let next = Table { depth: table.depth + 1, pa: meaning.table, shift, bits };
+                (Some(next), perms.and(meaning.perms))
+            }
+        };
+        let Some(next) = next else { return self.meet(What::Problem("bad"), part, at) };
+        if at.1 == next.pa || self.trail.iter().any(|(_, table, ..)| *table == next.pa) {
             self.meet(What::Problem("cycle"), part, at);
         } else if self.budget == 0 {
             self.meet(What::Problem("shared_tables"), part, at);
         } else {
             self.budget -= 1;
-            self.meet(What::Table(next), part, at);
+            self.meet(What::Table(next.pa), part, at);
             self.trail.push(at);
-            self.table(depth + 1, next, part, perms.and(meaning.perms));
+            self.table(next, part, perms);
             self.trail.pop();
         }
+    }
+
+    /// The ptes of a directory of huge pages, where there is such a size and they are no more than other ptes.
+    fn directory(&self, above: Table, Directory { table, shift }: Directory) -> Option<Table> {
+        let depth = self.m.levels.len() - 1;
+        let bits = above.shift.saturating_sub(shift);
+        let fits = shift >= self.m.page_shift && bits <= self.m.levels[depth].2;
+        fits.then_some(Table { depth, pa: table, shift, bits })
     }
 
     /// Entries that are not there are one problem as long as they follow one another.

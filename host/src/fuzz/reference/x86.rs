@@ -72,6 +72,7 @@ pub(super) fn meaning(m: &Machine, level: Level, x: u64) -> Meaning {
         pfn,
         page: pfn,
         table: x & mask,
+        directory: None,
     }
 }
 
