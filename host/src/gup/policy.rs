@@ -68,8 +68,9 @@ pub struct Policy {
     pub pgd: LevelRule,
     /// Directories of huge pages (hugepd) are walked.
     pub hugepd: bool,
-    /// `gup_huge_pd` takes the flags for its parameter `write`: any flag demands that a huge pte of a directory be
-    /// writable ("mm/gup: fix a misnamed 'write' argument, and a related bug", October 2019).
+    /// `gup_huge_pd` takes the flags for its parameter `write`: `LONGTERM` alone demands that a huge pte of a directory be
+    /// writable; `__get_user_pages_fast`, which is `FAST_ONLY`, passes `WRITE` or nothing on ("mm/gup: fix
+    /// a misnamed 'write' argument, and a related bug", October 2019).
     pub hugepd_flags_demand_write: bool,
     /// `pmd_special` and `pud_special` stop the walk.
     pub special_leaves: bool,
@@ -332,7 +333,7 @@ impl Policy {
     /// Whether a huge pte of a directory must be writable.
     pub fn hugepte_written(&self, flags: FollFlags) -> bool {
         let any = self.hugepd_flags_demand_write && !seeded(Fault::GupDirectoryReadOnly);
-        flags.has(FollFlags::WRITE) || (any && flags != FollFlags::NONE)
+        flags.has(FollFlags::WRITE) || (any && flags.has(FollFlags::LONGTERM))
     }
 
     /// Why a huge pte of a directory is refused, whose `PERMITTED` was asked for the access of
@@ -402,6 +403,18 @@ mod tests {
         }
         assert_eq!(word(&Policy::V6_1, F::PCI_P2PDMA), Err(F::PCI_P2PDMA));
         assert_eq!(word(&Policy::V6_6, F::PCI_P2PDMA | F::HONOR_NUMA_FAULT | F::FORCE), Ok(0x1408));
+    }
+
+    /// `__get_user_pages_fast` of v5.3 is a function that knows writing alone, so that its flags cannot demand it.
+    #[test]
+    fn a_huge_pte_of_a_directory_must_be_writable_for_long_too_in_one_kernel() {
+        use FollFlags as F;
+        for (policy, demanded) in
+            [(&Policy::V5_3, [false, true, true, false]), (&Policy::V5_4, [false, true, false, false])]
+        {
+            let asked = [F::NONE, F::WRITE, F::LONGTERM, F::FAST_ONLY].map(|flags| policy.hugepte_written(flags));
+            assert_eq!(asked, demanded, "{}", policy.name);
+        }
     }
 
     /// What an entry above the ptes comes to, where rows differ: each column fails if its row is another's.

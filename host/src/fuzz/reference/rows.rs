@@ -86,9 +86,10 @@ impl Row {
         self.0 < V6_14
     }
 
-    /// Whether a huge page of a directory must be writable: the first kernel passed all flags on as `write`.
+    /// Whether a huge page of a directory must be writable: the first kernel passed all flags on as `write`, and knew one
+    /// more. `FAST_ONLY`, a function of its own, passed that for writing or none.
     pub fn writes_to_huge(self, flags: FollFlags) -> bool {
-        flags.has(FollFlags::WRITE) || self.0 == 0 && flags != FollFlags::NONE
+        flags.has(FollFlags::WRITE) || self.0 == 0 && flags.has(FollFlags::LONGTERM)
     }
 
     pub fn special_stops(self, level: Level) -> bool {
