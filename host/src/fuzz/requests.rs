@@ -50,7 +50,7 @@ struct Requests {
 fn service() -> Result<Service, Failure> {
     let m = &MACHINES[1];
     let scene = Scene::new(&mut Random::new(7), m);
-    let image = scene.memory.image(m.big_endian(), false)?;
+    let image = scene.memory.image(m.big_endian())?;
     let root = |half| Root { pa: PhysAddr(scene.root), half };
     let order = Order::new(m.plugin(), m.config());
     let (admission, limits) = (Admission::new(None)?, Limits::new(1));

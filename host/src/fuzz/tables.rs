@@ -285,11 +285,12 @@ fn shape(random: &mut Random<'_>) -> Result<(Config, Geometry), Failure> {
 /// A request of any kernel, mostly with flags that it accepts.
 fn request(random: &mut Random<'_>) -> Gup {
     let policy = random.pick(&Policy::ALL);
-    let accepted = |flag: &FollFlags| policy.flags.word(*flag).is_ok();
-    let flags = FollFlags::ALL
-        .into_iter()
-        .map(|(flag, _)| flag)
-        .fold(FollFlags::NONE, |flags, flag| flags.with(flag, random.one_in(if accepted(&flag) { 2 } else { 100 })));
+    // Others depend on PIN.
+    let all = [FollFlags::PIN].into_iter().chain(FollFlags::ALL.into_iter().map(|(flag, _)| flag));
+    let flags = all.fold(FollFlags::NONE, |flags, flag| {
+        let with = flags.with(flag, random.one_in(2));
+        if policy.accepts(with) || random.one_in(100) { with } else { flags }
+    });
     Gup { policy, ..Gup::new(flags) }
 }
 

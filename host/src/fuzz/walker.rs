@@ -99,13 +99,14 @@ impl Property for Walker {
                 break;
             }
             let scene = Scene::new(random, m);
-            let image = scene.memory.image(m.big_endian(), random.one_in(4))?;
+            let memory = if random.one_in(4) { scene.memory.flat() } else { scene.memory };
+            let image = memory.image(m.big_endian())?;
             let half = random.pick(&[Half::Lower, Half::Lower, Half::Upper]);
             let geometry = ready.plugin.geometry();
             let tables = TableSet { image: &image, geometry, root: Root { pa: PhysAddr(scene.root), half } };
             let whole = tables.whole().ok_or("no such half")?;
             let range = range(random, m, whole)?;
-            let expected = walk(m, &scene.memory, scene.root, half == Half::Upper, (range.first.0, range.last.0));
+            let expected = walk(m, &memory, scene.root, half == Half::Upper, (range.first.0, range.last.0));
             let is_mapping = |met: &Met| matches!(met.what, What::Mapping(..));
             tally.judge(expected.iter().any(is_mapping));
             for (name, engine) in &mut ready.engines {

@@ -38,16 +38,10 @@ pub(super) struct Refused {
 /// The range of a request whose `start` is untagged and rounded down.
 pub(super) fn range(tables: &TableSet<'_>, gup: &Gup, start: VirtAddr, nr: i64) -> Result<VaRange, Refused> {
     let policy = gup.policy;
-    let fast_only_function = policy.fast_only_is_a_function && gup.flags.has(FollFlags::FAST_ONLY);
     let hidden = policy.fast_only_hides_errors && gup.flags.has(FollFlags::FAST_ONLY);
     let error = |errno| (!hidden).then_some(errno);
-    let known = if fast_only_function {
-        [FollFlags::WRITE | FollFlags::FAST_ONLY, FollFlags::FAST_ONLY].contains(&gup.flags)
-    } else {
-        policy.flags.word(gup.flags).is_ok()
-    };
-    if !known {
-        return Err(Refused { reason: StopReason::Flags, errno: Some(Errno::Einval) });
+    if !policy.accepts(gup.flags) {
+        return Err(Refused { reason: StopReason::Flags, errno: error(Errno::Einval) });
     }
     let not_user = Refused { reason: StopReason::AccessOk, errno: error(Errno::Efault) };
     // The kernel's parameter is an int; more pages than that cannot be asked for.

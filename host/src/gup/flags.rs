@@ -47,6 +47,17 @@ impl FollFlags {
         self.0 & flags.0 == flags.0
     }
 
+    /// Whether any of `flags` is set.
+    pub const fn meets(self, flags: FollFlags) -> bool {
+        self.0 & flags.0 != 0
+    }
+
+    /// The flags of both.
+    #[must_use]
+    pub const fn or(self, flags: FollFlags) -> FollFlags {
+        FollFlags(self.0 | flags.0)
+    }
+
     /// These flags, and `flag` if `wanted`.
     #[must_use]
     pub const fn with(self, flag: FollFlags, wanted: bool) -> FollFlags {
@@ -70,7 +81,7 @@ impl BitOr for FollFlags {
     type Output = FollFlags;
 
     fn bitor(self, other: FollFlags) -> FollFlags {
-        FollFlags(self.0 | other.0)
+        self.or(other)
     }
 }
 

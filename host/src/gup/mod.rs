@@ -128,7 +128,7 @@ pub enum StopReason {
     OutsideImage,
     /// The range is not user memory, or wraps.
     AccessOk,
-    /// A flag that the kernel does not accept.
+    /// A flag, or flags together, that the kernel does not accept.
     Flags,
     /// Memory of a PCI peer, for which the request did not ask.
     PciP2pdma,
@@ -136,7 +136,7 @@ pub enum StopReason {
     NotPinnable,
     /// Secret memory.
     Secretmem,
-    /// A shared anonymous page, of which a pin would keep the wrong copy.
+    /// A shared anonymous page, of which a pin would keep the wrong copy, or for long a page of a file, which may be one.
     Unshare,
     /// A directory of huge pages of a size that no MMU has, at which the kernel stops with BUG().
     HugepdSize,
@@ -182,11 +182,13 @@ impl StopReason {
             StopReason::Changed => "the entry changed while it was looked at",
             StopReason::OutsideImage => "the table is not in the image",
             StopReason::AccessOk => "the range is not user memory",
-            StopReason::Flags => "this kernel does not accept the flags",
+            StopReason::Flags => {
+                "this kernel does not accept the flags, or not together (LONGTERM needs PIN since v5.10)"
+            }
             StopReason::PciP2pdma => "memory of a PCI peer, and FOLL_PCI_P2PDMA is not set",
             StopReason::NotPinnable => "the page may have to move or to be written back: it cannot be pinned for long",
             StopReason::Secretmem => "the page is secret memory",
-            StopReason::Unshare => "a shared anonymous page must be unshared before it is pinned",
+            StopReason::Unshare => "the page may have to be unshared before it is pinned for reading",
             StopReason::HugepdSize => "a directory of huge pages of a size that no MMU has: the kernel would stop here",
         }
     }

@@ -86,14 +86,26 @@ pub struct Policy {
     /// `hpage_pincount_available` (include/linux/mm.h, v5.7 to v5.17), 1 by `folio_test_large` ("mm/gup: convert
     /// try_grab_page() to use a folio", February 2022, so v5.18).
     pub pincount_order: u32,
+    /// Flags that are not accepted: all of the first with none of the second. `is_valid_gup_flags` ("mm/gup: don't permit
+    /// users to call get_user_pages with FOLL_LONGTERM", June 2020, so v5.10), `is_valid_gup_args` since v6.3, which
+    /// `get_user_pages_fast_only` asks too. That v6.17 still refuses LONGTERM of PCI peers is from memory.
+    pub excluded: &'static [(FollFlags, FollFlags)],
     /// Secret memory stops the walk.
     pub secretmem: bool,
+    /// That is asked after the recheck of the entry (`gup_fast_folio_allowed`, v6.10 inferred).
+    pub secretmem_after_recheck: bool,
     /// A pin for reading of an anonymous page that is shared stops the walk.
     pub unshares: bool,
+    /// So does one for long of what is not anonymous: whether its mapping is private, the slow path alone can tell
+    /// (`gup_must_unshare` without a vma; "mm/gup: reliable R/O long-term pinning in COW mappings", November 2022, so v6.2).
+    pub unshares_files: bool,
     /// With PIN and LONGTERM a page that may have to move stops the walk: `is_pinnable_page` in `try_grab_compound_head`
     /// ("mm/gup: do not migrate zero page" and its kin, v5.14), `is_longterm_pinnable_page` since v6.0. Before, since v5.7,
     /// that is asked of CMA alone.
     pub pins_stay: bool,
+    /// Device memory of a file may have to move (`folio_is_longterm_pinnable`; the series that took the devmap bit away,
+    /// so v6.15 to v6.17).
+    pub dax_moves: bool,
     /// Folios: the zero page is not pinned, and with PIN, LONGTERM and WRITE one that may have to be written back stops the
     /// walk (`folio_fast_pin_allowed`).
     pub pins_folios: bool,
@@ -166,9 +178,13 @@ impl Policy {
         rechecks_pmd: false,
         device_grab_may_fail: false,
         pincount_order: 2,
+        excluded: &[],
         secretmem: false,
+        secretmem_after_recheck: false,
         unshares: false,
+        unshares_files: false,
         pins_stay: false,
+        dax_moves: false,
         pins_folios: false,
         refuses_p2pdma: false,
     };
@@ -187,6 +203,10 @@ impl Policy {
         name: "5.10",
         read: "v5.10.44",
         flags: V5_10_FLAGS,
+        excluded: &[
+            (FollFlags::GET.or(FollFlags::PIN), FollFlags::NONE),
+            (FollFlags::LONGTERM, FollFlags::PIN.or(FollFlags::FAST_ONLY)),
+        ],
         fast_only_is_a_function: false,
         ppc_leaves_sum_unchecked: false,
         pud: rule(true, Facts::HUGE),
@@ -229,6 +249,12 @@ impl Policy {
         name: "6.6",
         read: "v6.6.17",
         flags: V6_6_FLAGS,
+        excluded: &[
+            (FollFlags::GET.or(FollFlags::PIN), FollFlags::NONE),
+            (FollFlags::LONGTERM, FollFlags::PIN),
+            (FollFlags::LONGTERM.or(FollFlags::PCI_P2PDMA), FollFlags::NONE),
+        ],
+        unshares_files: true,
         fast_only_hides_errors: false,
         overflow_is_an_error: true,
         checks_task_size: true,
@@ -249,6 +275,7 @@ impl Policy {
         pgd: rule(false, Facts::LEAF),
         hugepd: false,
         special_leaves: true,
+        secretmem_after_recheck: true,
         ..Policy::V6_6
     };
 
@@ -260,6 +287,7 @@ impl Policy {
         asks_access_ok: false,
         pgd: rule(false, Facts(0)),
         devmap: false,
+        dax_moves: true,
         ..Policy::V6_14
     };
 
@@ -279,6 +307,16 @@ impl Policy {
     /// The row of a kernel; `None` for one older than all.
     pub fn of(kernel: KVersion) -> Option<&'static Policy> {
         Policy::ALL.into_iter().rev().find(|policy| policy.since <= kernel)
+    }
+
+    /// Whether the kernel accepts flags.
+    pub fn accepts(&self, flags: FollFlags) -> bool {
+        if self.fast_only_is_a_function && flags.has(FollFlags::FAST_ONLY) {
+            return (FollFlags::WRITE | FollFlags::FAST_ONLY).has(flags);
+        }
+        let excluded = |(these, without): &(FollFlags, FollFlags)| flags.has(*these) && !flags.meets(*without);
+        let excluded = self.excluded.iter().any(excluded) && !seeded(Fault::GupFlagsTogether);
+        self.flags.word(flags).is_ok() && !excluded
     }
 
     /// What is done at a level above the ptes.

@@ -164,10 +164,12 @@ impl<'a> GupWalk<'a> {
         } else {
             None
         };
-        let checked = if secret {
+        let checked = if secret && !self.policy.secretmem_after_recheck {
             Err(StopReason::Secretmem)
         } else if self.changed(&batch.passed(index)) || above.is_some_and(|at| self.changed(at)) {
             Err(StopReason::Changed)
+        } else if secret {
+            Err(StopReason::Secretmem)
         } else {
             self.may_pin(head, facts)
         };
@@ -301,7 +303,12 @@ impl<'a> GupWalk<'a> {
         if hold == Hold::PinCount {
             self.zone.add_pins(head, count);
         }
-        let movable = kind == Some(PageKind::Movable) || self.device_kind(pfn) == Some(PgmapType::Coherent);
+        let device_moves = match self.device_kind(pfn) {
+            Some(PgmapType::Coherent) => true,
+            Some(PgmapType::FsDax) => self.policy.dax_moves,
+            _ => false,
+        };
+        let movable = kind == Some(PageKind::Movable) || device_moves;
         let movable = movable && !seeded(Fault::GupMovablePinned);
         if self.policy.pins_stay && pin && self.flags.has(FollFlags::LONGTERM) && movable {
             hold.release(self.zone, head, count);
@@ -319,7 +326,13 @@ impl<'a> GupWalk<'a> {
             return Err(StopReason::NotPinnable);
         }
         let reads = flags.has(FollFlags::PIN) && !flags.has(FollFlags::WRITE) && !facts.has(Facts::WRITE);
-        let shared = kind == Some(PageKind::AnonShared) && !seeded(Fault::GupUnshareForgotten);
+        let shared = match kind {
+            Some(PageKind::AnonShared) => !seeded(Fault::GupUnshareForgotten),
+            Some(PageKind::File | PageKind::Zero) => {
+                self.policy.unshares_files && flags.has(FollFlags::LONGTERM) && !seeded(Fault::GupFileReadForLong)
+            }
+            _ => false,
+        };
         if self.policy.unshares && reads && shared {
             return Err(StopReason::Unshare);
         }

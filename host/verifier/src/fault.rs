@@ -185,6 +185,8 @@ faults! {
         GupZeroHeld "the zero page is held",
         GupSecretTaken "secret memory is taken",
         GupUnshareForgotten "a shared anonymous page is pinned for reading as it is",
+        GupFileReadForLong "a page of a file is pinned for reading for long",
+        GupFlagsTogether "flags that exclude one another are accepted together",
         GupFreedPageTaken "a page without references is taken",
         GupPinsInReferences "a compound page of one order more is needed for pins in a count of their own",
         GupHugeNotRechecked "a huge leaf is not looked at again",

@@ -54,7 +54,7 @@ pub struct GupArgs {
     /// Ask for pages to write to (FOLL_WRITE)
     #[arg(long)]
     pub write: bool,
-    /// Ask for pages to keep for long (FOLL_LONGTERM)
+    /// Ask for pages to keep for long (FOLL_LONGTERM; kernels since v5.10 want `--flags pin` with it)
     #[arg(long)]
     pub longterm: bool,
     /// More flags, by the kernel's names: write get force nofault longterm pci-p2pdma honor-numa-fault pin fast-only

@@ -107,10 +107,10 @@ impl Call<'_> {
 
     /// The end of the range, or why none is walked.
     fn range(&self, start: u64, nr: i64) -> Result<u64, (&'static str, Option<i32>)> {
-        if !self.row.accepts(self.flags) {
-            return Err(("flags", Some(EINVAL)));
-        }
         let hidden = self.row.fast_only_hides_errors() && self.flags.has(FollFlags::FAST_ONLY);
+        if !self.row.accepts(self.flags) {
+            return Err(("flags", (!hidden).then_some(EINVAL)));
+        }
         let error = |number: i32| ("access_ok", (!hidden).then_some(number));
         // The parameter is an int.
         if i32::try_from(nr).is_err() {
@@ -333,10 +333,12 @@ impl Walk<'_> {
             let secret = call.row.secret_stops() && self.books.kinds.get(&page.head) == Some(&PageKind::Secretmem);
             let moved = self.changed(at, raw)
                 || (call.row.rechecks_pmd() && above.is_some_and(|(at, raw)| self.changed(at, raw)));
-            let checked = if secret {
+            let checked = if secret && call.row.secret_first() {
                 Err("secretmem")
             } else if moved {
                 Err("changed")
+            } else if secret {
+                Err("secretmem")
             } else {
                 self.may_pin(page.head, &x)
             };
@@ -397,7 +399,9 @@ impl Walk<'_> {
         if self.books.refs(page.head) <= 0 {
             return Err("refcount");
         }
-        let moves = kind == Some(PageKind::Movable) || owner == Some(PgmapType::Coherent);
+        let moves = kind == Some(PageKind::Movable)
+            || owner == Some(PgmapType::Coherent)
+            || (row.moves_dax() && owner == Some(PgmapType::FsDax));
         if row.pins_stay() && pin && flags.has(FollFlags::LONGTERM) && moves {
             return Err("not_pinnable");
         }
@@ -414,7 +418,12 @@ impl Walk<'_> {
             return Err("not_pinnable");
         }
         let reads = pin && !flags.has(FollFlags::WRITE) && !x.write;
-        if row.unshares() && reads && kind == Some(&PageKind::AnonShared) { Err("unshare") } else { Ok(()) }
+        let private = match kind {
+            Some(PageKind::AnonShared) => true,
+            Some(PageKind::File | PageKind::Zero) => flags.has(FollFlags::LONGTERM) && !row.reads_files_for_long(),
+            _ => false,
+        };
+        if row.unshares() && reads && private { Err("unshare") } else { Ok(()) }
     }
 
     /// `get_dev_pagemap`: what was found last if it holds the frame, even if it was killed since; else what holds it and

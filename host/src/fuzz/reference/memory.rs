@@ -26,17 +26,29 @@ impl Physical {
         self.pieces.iter().map(|(_, words)| words.len() as u64 * 8).sum()
     }
 
-    /// The same as an image: an ELF core, or where there is one piece raw memory.
+    /// The same in one piece, with zeros where there was nothing.
+    pub fn flat(&self) -> Physical {
+        let base = self.pieces.iter().map(|(start, _)| *start).min().unwrap_or(0);
+        let mut flat = Vec::new();
+        for (start, words) in &self.pieces {
+            let at = usize::try_from((start - base) / 8).unwrap_or(0);
+            flat.resize(flat.len().max(at + words.len()), 0);
+            flat[at..][..words.len()].copy_from_slice(words);
+        }
+        Physical { pieces: vec![(base, flat)] }
+    }
+
+    /// The same as an image: raw memory where it is one piece, otherwise an ELF core.
     ///
     /// # Errors
     /// Where the image does not open, which is a finding.
-    pub fn image(&self, big_endian: bool, raw: bool) -> Result<Image, Failure> {
+    pub fn image(&self, big_endian: bool) -> Result<Image, Failure> {
         let order = if big_endian { ByteOrder::Big } else { ByteOrder::Little };
         let stored = |words: &[u64]| -> Vec<u8> {
             words.iter().flat_map(|word| if big_endian { word.to_be_bytes() } else { word.to_le_bytes() }).collect()
         };
         let (bytes, base) = match self.pieces.as_slice() {
-            [(start, words)] if raw => (stored(words), Some(PhysAddr(*start))),
+            [(start, words)] => (stored(words), Some(PhysAddr(*start))),
             pieces => {
                 let core = CoreBuilder::new(order, 0);
                 (pieces.iter().fold(core, |core, (start, words)| core.load(*start, &stored(words))).build(), None)

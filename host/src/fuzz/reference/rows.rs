@@ -17,7 +17,7 @@ const V5_15: usize = 3;
 const V5_15_97: usize = 4;
 const V6_1: usize = 5;
 const V6_6: usize = 6;
-/// The first of the rows that go with the newer machines.
+/// The first of the rows that ask for leaves instead of huge pages.
 pub(in crate::fuzz) const V6_14: usize = 7;
 const V6_17: usize = 8;
 
@@ -34,7 +34,16 @@ impl Row {
             | since(V5_10, FollFlags::GET | FollFlags::FORCE | FollFlags::PIN | FollFlags::FAST_ONLY)
             | since(V5_15, FollFlags::NOFAULT)
             | since(V6_6, FollFlags::PCI_P2PDMA | FollFlags::HONOR_NUMA_FAULT);
-        accepted.has(flags)
+        let none_of = |these: FollFlags| FollFlags::ALL.iter().all(|(flag, _)| !(these.has(*flag) && flags.has(*flag)));
+        let get_and_pin = row >= V5_10 && flags.has(FollFlags::GET | FollFlags::PIN);
+        let unpinned = match row {
+            V6_6.. => none_of(FollFlags::PIN),
+            // `get_user_pages_fast_only` did not ask.
+            V5_10.. => none_of(FollFlags::PIN | FollFlags::FAST_ONLY),
+            _ => false,
+        };
+        let long = flags.has(FollFlags::LONGTERM) && (unpinned || flags.has(FollFlags::PCI_P2PDMA));
+        accepted.has(flags) && !get_and_pin && !long
     }
 
     pub fn fast_only_hides_errors(self) -> bool {
@@ -114,6 +123,21 @@ impl Row {
 
     pub fn secret_stops(self) -> bool {
         self.0 >= V5_15
+    }
+
+    /// Whether that is asked before the entry is looked at again.
+    pub fn secret_first(self) -> bool {
+        self.0 < V6_14
+    }
+
+    /// Whether files, and the zero page, may be pinned for reading for long.
+    pub fn reads_files_for_long(self) -> bool {
+        self.0 < V6_6
+    }
+
+    /// Whether device memory of a file counts among what may have to move.
+    pub fn moves_dax(self) -> bool {
+        self.0 >= V6_17
     }
 
     pub fn unshares(self) -> bool {
