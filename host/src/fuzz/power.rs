@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ptwalk_verifier::fault::{self, Area, Fault};
 
-use super::run::{Budget, Context, Failure, search};
+use super::run::{Budget, Context, Failure, Finding, kind_of, search};
 use super::{Entry, property};
 
 /// Time within which every fault must be found.
@@ -53,24 +53,31 @@ const fn together(fault: Fault) -> Option<Fault> {
     }
 }
 
-/// Switches a fault on and looks for it, for [`LIMIT`] at most. `None`: it survives.
+/// Switches a fault on and looks for it, for [`LIMIT`] at most. `None`: it survives. What is found is a kill only if the
+/// same inputs are clean without the fault, or, where it defends against another, show something else without it.
 ///
 /// # Errors
-/// Where a property cannot be made, which is the caller's fault and no kill.
+/// Where a property cannot be made, or finds the same without the fault, which is the caller's fault and no kill.
 pub fn hunt(fault: Fault, context: &Context, seed: u64) -> Result<Option<Kill>, Failure> {
     let entries: Vec<&Entry> = oracles(fault).iter().filter_map(|name| property(name)).collect();
     let begun = Instant::now();
     let faults: Vec<Fault> = [fault].into_iter().chain(together(fault)).collect();
-    fault::with(&faults, || {
-        for (position, entry) in entries.iter().enumerate() {
-            // Those that are left share the time that is left.
-            let share = LIMIT.saturating_sub(begun.elapsed()) / u32::try_from(entries.len() - position)?;
-            let campaign = search(entry, context, Budget::of(share, seed), &mut |_, _| {})?;
-            if let Some(finding) = campaign.finding {
-                let (elapsed, inputs) = (begun.elapsed(), campaign.tally.inputs);
-                return Ok(Some(Kill { property: entry.name, elapsed, inputs, what: finding.what }));
-            }
+    for (position, entry) in entries.iter().enumerate() {
+        // Those that are left share the time that is left.
+        let share = LIMIT.saturating_sub(begun.elapsed()) / u32::try_from(entries.len() - position)?;
+        let search = |budget| search(entry, context, budget, &mut |_, _| {});
+        let campaign = fault::with(&faults, || search(Budget::of(share, seed)))?;
+        let Some(Finding { what, .. }) = campaign.finding else { continue };
+        let (elapsed, inputs) = (begun.elapsed(), campaign.tally.inputs);
+        let same = Budget { inputs: Some(inputs), ..Budget::of(LIMIT, seed) };
+        let without: Vec<Fault> = together(fault).into_iter().collect();
+        let clean = fault::with(&without, || search(same))?.finding;
+        if clean.as_ref().is_some_and(|finding| without.is_empty() || kind_of(&finding.what) == kind_of(&what)) {
+            return Err(
+                format!("{} finds without {fault:?}: {:?}", entry.name, clean.map(|finding| finding.what)).into()
+            );
         }
-        Ok(None)
-    })
+        return Ok(Some(Kill { property: entry.name, elapsed, inputs, what }));
+    }
+    Ok(None)
 }

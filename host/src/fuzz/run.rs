@@ -301,7 +301,7 @@ fn smaller(entry: &Entry, context: &Context, budget: Budget, finding: Finding) -
 }
 
 /// What kind of finding a text is about.
-fn kind_of(what: &str) -> &str {
+pub(super) fn kind_of(what: &str) -> &str {
     what.split(':').next().unwrap_or_default()
 }
 

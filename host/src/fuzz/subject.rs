@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ptwalk_abi::{Config, Helper, Signature};
-use ptwalk_verifier::expr::{Evaluator, Width};
+use ptwalk_abi::{Config, Helper};
+use ptwalk_verifier::expr::Evaluator;
 use ptwalk_verifier::laws::{Binding, Exports, Origin, bind};
 use ptwalk_verifier::report::Rejection;
 use ptwalk_verifier::validate::ValidPlugin;
@@ -18,7 +18,7 @@ use ptwalk_verifier::verify::{Claims, Effort, LawReport, LawSet, Outcome, Sessio
 
 use super::engines::Named;
 use super::minimise::Kind;
-use super::modules::{Compiled, Ended, Interpreted, Wasmi, Wasmtime, call, constants};
+use super::modules::{Compiled, Ended, Interpreted, Wasmi, Wasmtime, call, constants, widths};
 use super::random::Random;
 use super::run::{Entry, Failure, Property, Tally};
 use crate::engine::fused::{Isa, Kernels};
@@ -175,10 +175,14 @@ impl Property for World {
             self.compiled = Wasmtime::new()?.load(&self.subject.plugin, &self.subject.config)?;
             self.interpreted = Wasmi::new().load(&self.subject.plugin, &self.subject.config)?;
         }
+        let before = self.compiled.kept(u64::MAX);
         self.suspects(tally)?;
         for row in &rows {
             self.subject.plugin.clone().exports().keys().try_for_each(|helper| self.helper(*helper, row, tally))?;
             self.laws(|law, _| row.get(law).copied().unwrap_or(0), None, tally)?;
+        }
+        if self.compiled.kept(u64::MAX) != before {
+            return Err(self.keeper(&rows)?.into());
         }
         let entries: Vec<u64> = rows.iter().map(|row| row[0]).collect();
         self.scans(&entries, tally)
@@ -186,6 +190,26 @@ impl Property for World {
 }
 
 impl World {
+    /// Which call it was that left memory or globals other than they were.
+    fn keeper(&self, rows: &[[u64; VARS]]) -> Result<String, Failure> {
+        let Subject { plugin, config, .. } = &self.subject;
+        let mut fresh = Wasmtime::new()?.load(plugin, config)?;
+        let before = fresh.kept(u64::MAX);
+        let suspected = self.suspects.calls.iter().map(|(helper, args)| (*helper, args.as_slice()));
+        let drawn = rows.iter().flat_map(|row| plugin.exports().keys().map(move |helper| (*helper, row.as_slice())));
+        for (helper, row) in suspected.chain(drawn) {
+            let args = arguments(helper, row);
+            fresh.call(helper.name(), &widths(helper), &args)?;
+            if fresh.kept(u64::MAX) != before {
+                return Ok(format!(
+                    "state: {} leaves memory or globals other than they were",
+                    call(helper.name(), &args)
+                ));
+            }
+        }
+        Ok("state: a call of a law leaves memory or globals other than they were".to_owned())
+    }
+
     /// What the verifier says goes wrong.
     fn suspects(&mut self, tally: &mut Tally) -> Result<(), Failure> {
         let Suspects { calls, laws } = std::mem::take(&mut self.suspects);
@@ -199,9 +223,7 @@ impl World {
 
     /// One call of a helper, in every engine that takes single calls.
     fn helper(&mut self, helper: Helper, row: &[u64], tally: &mut Tally) -> Result<(), Failure> {
-        let widths = widths(helper);
-        let given = row.iter().copied().chain(std::iter::repeat(0));
-        let args: Vec<u64> = widths.iter().zip(given).map(|(width, arg)| arg & width.mask()).collect();
+        let (widths, args) = (widths(helper), arguments(helper, row));
         let what = || call(helper.name(), &args);
         let (ended, fuel) = self.compiled.call(helper.name(), &widths, &args)?;
         let second = self.interpreted.call(helper.name(), &widths, &args)?;
@@ -315,11 +337,8 @@ impl World {
     }
 }
 
-fn widths(helper: Helper) -> Vec<Width> {
-    let width = |ty: &ptwalk_abi::ValType| match ty {
-        ptwalk_abi::ValType::I32 => Width::W32,
-        ptwalk_abi::ValType::I64 => Width::W64,
-    };
-    let signature: Signature = helper.signature();
-    signature.params().iter().map(width).collect()
+/// The arguments of a helper that a row has; those that are missing are 0.
+fn arguments(helper: Helper, row: &[u64]) -> Vec<u64> {
+    let given = row.iter().copied().chain(std::iter::repeat(0));
+    widths(helper).iter().zip(given).map(|(width, arg)| arg & width.mask()).collect()
 }

@@ -81,6 +81,7 @@ faults! {
         TableLoadUnsigned "a signed load from a table fills with zeros",
         TableStride "a table of words is taken for one of twice the stride",
         BeyondDataUnchecked "a load may run off its data",
+        ShadowStackFree "the shadow stack is not counted among the bytes of stack",
         StackPointerUnchecked "the stack pointer need not be put back",
         GlobalUnchecked "a global may keep a value beyond the call",
         ArgumentsSwapped "the first two arguments of an inner call are swapped",

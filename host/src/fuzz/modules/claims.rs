@@ -6,7 +6,7 @@
 
 use ptwalk_abi::{Config, Helper};
 use ptwalk_verifier::lift::budget::INSTRUCTIONS_MAX;
-use ptwalk_verifier::lift::{Ending, Module, replay_export, replay_up_to};
+use ptwalk_verifier::lift::{Ending, Hazard, Module, replay_export, replay_up_to};
 use ptwalk_verifier::verify::{Claim, Claims, Effort, Witness};
 
 use super::source::{Mix, Source};
@@ -16,7 +16,7 @@ use crate::fuzz::minimise::Kind;
 use crate::fuzz::random::Random;
 use crate::fuzz::run::{Entry, Failure, Property, Tally};
 
-/// Operators of a call that is said not to end, or too late: it has had what it may execute several times over.
+/// Operators of a call that is said not to end: it has had what it may execute several times over.
 const OPERATORS_MAX: u64 = 4 * INSTRUCTIONS_MAX as u64;
 
 /// Executions of each export by the interpreter.
@@ -118,8 +118,15 @@ pub(super) fn hold(
                     let (took, most) = (replay.instructions, facts.instructions_max);
                     return Err(format!("bound: {} takes {took} instructions, claimed {most}", what()).into());
                 }
+                if replay.stack_bytes > facts.stack_bytes {
+                    let (took, most) = (replay.stack_bytes, facts.stack_bytes);
+                    return Err(format!("stack: {} takes {took} bytes, claimed {most}", what()).into());
+                }
             }
             ending => return Err(format!("accepted: {} ends as {ending:?}", what()).into()),
+        }
+        if let Some(hazard) = replay.hazards().find(|hazard| !is_allowed_on_stack(*hazard)) {
+            return Err(format!("accepted: {}: {hazard}", what()).into());
         }
     }
     Ok(forms.len() as u64)
@@ -128,19 +135,29 @@ pub(super) fn hold(
 /// Whether the code does for a counterexample what is said of it, as far as one execution can show.
 fn happens(module: &Module<'_>, config: &Config, witness: &Witness) -> Result<(), Failure> {
     let (export, input) = (&witness.export, &witness.input);
-    let replay = replay_up_to(module, config, export, input, OPERATORS_MAX).ok_or("an export is missing")?;
-    let text = witness.code.text();
-    let is_access = |code: &str| code == "M501" || code == "M502";
-    let shown = match replay.ending {
-        // An access outside of memory is one hazard at constant and computed addresses.
-        Ending::Trapped(hazard) => hazard.code() == text || is_access(hazard.code()) && is_access(text) || !traps(text),
-        Ending::Returned(Some(value)) if text == "R701" => value > 1,
-        Ending::Returned(_) if text == "T200" => false,
-        // What is left is no matter of how an execution ends.
-        _ => !traps(text),
+    let replay = match witness.code.text() {
+        "T200" => replay_up_to(module, config, export, input, OPERATORS_MAX),
+        _ => replay_export(module, config, export, input),
     };
+    let replay = replay.ok_or("an export is missing")?;
+    let met = |code: &str| replay.hazards().any(|hazard| hazard.code() == code);
+    let shown = match witness.code.text() {
+        "R701" => matches!(replay.ending, Ending::Returned(Some(value)) if value > 1),
+        "T200" => matches!(replay.ending, Ending::Running),
+        // An access outside of memory is one hazard at constant and computed addresses.
+        "M501" | "M502" => met("M501") || met("M502"),
+        code if Hazard::ALL.iter().any(|hazard| hazard.code() == code) => met(code),
+        // What is left is about all inputs.
+        _ => true,
+    };
+    let text = witness.code.text();
     let what = call(&witness.export, &witness.input);
     if shown { Ok(()) } else { Err(format!("counterexample: {text} of {what} ends as {:?}", replay.ending).into()) }
+}
+
+/// What every load and store of a stack is noted as, so that it says nothing.
+fn is_allowed_on_stack(hazard: Hazard) -> bool {
+    matches!(hazard, Hazard::BeyondData | Hazard::AddressInStack | Hazard::AddressOfStore)
 }
 
 /// Whether a code says that the code traps.

@@ -89,8 +89,10 @@ impl Compiled {
         Ok((ended, spent))
     }
 
-    /// What the module keeps: mutable globals, and memory but for the stack.
-    pub(in crate::fuzz) fn kept(&mut self) -> Vec<u8> {
+    /// What the module keeps: mutable globals, and memory but for so many bytes of stack.
+    pub(in crate::fuzz) fn kept(&mut self, stack_bytes: u64) -> Vec<u8> {
+        let top = self.scratch.iter().map(|range| range.end).max().unwrap_or(0);
+        let bottom = top.saturating_sub(usize::try_from(stack_bytes).unwrap_or(usize::MAX));
         let mut kept = Vec::new();
         let names: Vec<String> =
             self.instance.exports(&mut self.store).map(|export| export.name().to_owned()).collect();
@@ -105,7 +107,8 @@ impl Compiled {
             if let Some(memory) = self.instance.get_memory(&mut self.store, &name) {
                 let mut bytes = memory.data(&self.store).to_vec();
                 for range in &self.scratch {
-                    bytes.iter_mut().take(range.end).skip(range.start).for_each(|byte| *byte = 0);
+                    let start = range.start.max(bottom);
+                    bytes.iter_mut().take(range.end).skip(start).for_each(|byte| *byte = 0);
                 }
                 kept.append(&mut bytes);
             }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub(super) use self::execute::{Compiled, Ended, Interpreted, Wasmi, Wasmtime};
 
-use ptwalk_abi::{Config, Extern, Helper};
+use ptwalk_abi::{Config, Extern, Helper, ValType};
 use ptwalk_verifier::bits::budget::QueryBudget;
 use ptwalk_verifier::expr::{Arena, ExprId, Width};
 use ptwalk_verifier::validate::ValidPlugin;
@@ -147,6 +147,15 @@ fn attacks(bytes: &[u8], arity: usize, count: usize) -> Vec<Vec<u64>> {
         }
     }
     columns
+}
+
+/// Widths of a helper's arguments.
+pub(super) fn widths(helper: Helper) -> Vec<Width> {
+    let width = |ty: &ValType| match ty {
+        ValType::I32 => Width::W32,
+        ValType::I64 => Width::W64,
+    };
+    helper.signature().params().iter().map(width).collect()
 }
 
 /// The constants of a module's code, at most a few dozen.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use ptwalk_abi::KCONFIG_MODULE;
 
+use super::obligation::Hazard;
+
 /// A place in the plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
@@ -47,6 +49,14 @@ pub enum Problem {
         bytes: u64,
         /// The ceiling.
         limit: u64,
+    },
+    /// A loop that is never left, or goes on for too long, unless an input ends it otherwise.
+    #[error("{hazard} in a loop that is not left{}", for_input(&Some(input.clone())))]
+    Traps {
+        /// What it does.
+        hazard: Hazard,
+        /// Arguments for which it does.
+        input: Vec<u64>,
     },
     /// A loop is not left once it is in this state.
     #[error("the loop is never left: {iterations} iterations did not change that{}", for_input(input))]
@@ -139,6 +149,7 @@ impl Problem {
             Problem::Recursion { .. } => "T230",
             Problem::CallDepth { .. } => "K301",
             Problem::StackBytes { .. } => "K302",
+            Problem::Traps { hazard, .. } => hazard.code(),
             Problem::NoExit { .. } => "T200",
             Problem::StillLooping { .. } => "T210",
             Problem::UndecidedLoop { .. } => "L910",

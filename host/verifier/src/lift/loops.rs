@@ -1,10 +1,10 @@
 //! Whether a loop goes round again, and what is said about one that goes on for too long.
 
-use super::budget::{INSTRUCTIONS_MAX, ITERATIONS_MAX, REPLAY_INSTRUCTIONS_MAX};
+use super::budget::{INSTRUCTIONS_MAX, ITERATIONS_MAX, REPLAY_INSTRUCTIONS_MAX, WORK_MAX};
 use super::exec::Machine;
 use super::finding::Problem;
 use super::frame::{Kind, Label};
-use super::replay::replay;
+use super::replay::{Ending, replay};
 use super::state::State;
 use super::witness::Answer;
 use crate::expr::ExprId;
@@ -57,6 +57,12 @@ impl Machine<'_, '_> {
                 return Problem::UndecidedLoop { iterations, instructions: state.steps };
             }
         };
+        // The closed form goes on where the code has ended.
+        let replay = replay(self.module, self.config, self.export, &input, WORK_MAX.into());
+        if let (Ending::Trapped(hazard), Some(at)) = (replay.ending, replay.trapped_at) {
+            self.blamed = Some(at);
+            return Problem::Traps { hazard, input };
+        }
         if never_left || seeded(Fault::LoopCalledEndless) {
             let always = round.entry == Some(condition);
             return Problem::NoExit { iterations, input: (!always).then_some(input) };

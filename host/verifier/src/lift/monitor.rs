@@ -18,11 +18,13 @@ pub(super) type At = (u32, usize);
 pub(super) struct Monitor {
     layout: Layout,
     met: BTreeSet<(Hazard, At)>,
+    /// The lowest byte of the stack that was written.
+    lowest: Option<u64>,
 }
 
 impl Monitor {
     pub(super) fn of(module: &Module<'_>) -> Monitor {
-        Monitor { layout: Layout::of(module), met: BTreeSet::new() }
+        Monitor { layout: Layout::of(module), met: BTreeSet::new(), lowest: None }
     }
 
     pub(super) fn note(&mut self, hazard: Hazard, at: At) {
@@ -32,6 +34,11 @@ impl Monitor {
     /// The hazards met since the last time, by operator.
     pub(super) fn take(&mut self) -> BTreeSet<(Hazard, At)> {
         std::mem::take(&mut self.met)
+    }
+
+    /// Bytes of stack that were written since the last time, from the top down to the lowest.
+    pub(super) fn take_stack_bytes(&mut self) -> u64 {
+        self.lowest.take().map_or(0, |lowest| self.layout.stack.end - lowest)
     }
 
     /// `bytes` bytes are read; `is_written` says whether this call has written one.
@@ -66,6 +73,8 @@ impl Monitor {
         }
         if address < self.layout.stack.start || end > self.layout.stack.end {
             self.note(Hazard::MemoryKept, at);
+        } else {
+            self.lowest = Some(self.lowest.map_or(address, |lowest| lowest.min(address)));
         }
     }
 

@@ -37,6 +37,11 @@ pub struct Replay {
     pub ending: Ending,
     /// Instructions executed, counted as fuel is.
     pub instructions: u64,
+    /// Bytes of stack taken: eight for each local and operand of the active functions, and what was written of the shadow
+    /// stack.
+    pub stack_bytes: u64,
+    /// The operator at which it trapped.
+    pub(super) trapped_at: Option<At>,
     loops: HashMap<(u32, usize), u64>,
     /// Hazards met, with function and byte offset.
     met: BTreeSet<(Hazard, u32, usize)>,
@@ -48,6 +53,12 @@ impl Replay {
     pub fn meets(&self, hazard: Hazard, place: &Place) -> bool {
         let hazard = if hazard == Hazard::OutOfBounds { Hazard::AddressOutOfBounds } else { hazard };
         self.met.contains(&(hazard, place.function, place.offset))
+    }
+
+    /// What the execution did that an export must not do, and more: of loads and stores the worst is noted that they could
+    /// be.
+    pub fn hazards(&self) -> impl Iterator<Item = Hazard> {
+        self.met.iter().map(|(hazard, ..)| *hazard)
     }
 
     /// The most iterations of one entry of the loop at a position of a function.
@@ -84,6 +95,10 @@ struct Player<'m, 'a> {
     visits: u64,
     visits_max: u64,
     loops: HashMap<(u32, usize), u64>,
+    /// Locals of the active functions.
+    locals: usize,
+    /// The most locals and operands that there were at once.
+    slots: usize,
     monitor: Monitor,
     /// The steps, where somebody wants to know them.
     log: Option<Log>,
@@ -128,6 +143,8 @@ impl<'m, 'a> Player<'m, 'a> {
             visits: 0,
             visits_max: WORK_MAX.into(),
             loops: HashMap::new(),
+            locals: 0,
+            slots: 0,
             monitor: Monitor::of(module),
             log,
             taken: Vec::new(),
@@ -139,7 +156,7 @@ impl<'m, 'a> Player<'m, 'a> {
         let argument = |(number, bits): (usize, &u64)| Traced { bits: *bits, source: Source::Argument(number) };
         self.stack = inputs.iter().enumerate().map(argument).collect();
         self.frames.clear();
-        (self.instructions, self.visits) = (0, 0);
+        (self.instructions, self.visits, self.locals, self.slots) = (0, 0, 0, 0);
         let before: Vec<u64> = self.globals.iter().map(|global| global.bits).collect();
         let stopped = self.play(export).err();
         if stopped.is_none() {
@@ -147,11 +164,14 @@ impl<'m, 'a> Player<'m, 'a> {
         }
         let result = self.stack.last().copied().filter(|_| stopped.is_none());
         let ending = stopped.unwrap_or_else(|| Ending::Returned(result.map(|result| result.bits)));
+        let last = self.frames.last().map(|frame| (frame.function, frame.at));
+        let trapped_at = last.filter(|_| matches!(ending, Ending::Trapped(_)));
         let loops = std::mem::take(&mut self.loops);
         let offset = |(function, at): (u32, usize)| self.module.defined(function)?.offsets.get(at).copied();
+        let stack_bytes = 8 * self.slots as u64 + self.monitor.take_stack_bytes();
         let met = self.monitor.take().into_iter();
         let met = met.filter_map(|(hazard, at)| Some((hazard, at.0, offset(at)?))).collect();
-        (Replay { ending, instructions: self.instructions, loops, met }, result)
+        (Replay { ending, instructions: self.instructions, stack_bytes, trapped_at, loops, met }, result)
     }
 
     /// Notes, at the end of the export, the globals that are not what they were.
@@ -173,6 +193,7 @@ impl<'m, 'a> Player<'m, 'a> {
             let Some(instr) = code.get(frame.at) else { return Err(Ending::Running) };
             self.instructions += u64::from(instr.cost());
             self.visits += 1;
+            self.slots = self.slots.max(self.locals + self.stack.len());
             if self.visits > self.visits_max {
                 return Err(Ending::Running);
             }
@@ -258,6 +279,7 @@ impl<'m, 'a> Player<'m, 'a> {
         let height = self.stack.len().saturating_sub(ty.params.len());
         let mut locals = self.stack.split_off(height);
         locals.extend((0..declared).map(|_| Traced::given(0)));
+        self.locals += locals.len();
         let end = function.code.len().saturating_sub(1);
         let block = Block { params: 0, results: ty.results.len(), end, otherwise: None };
         let body = Label { block, at: 0, height, is_loop: false, iterations: 0 };
@@ -326,7 +348,7 @@ impl<'m, 'a> Player<'m, 'a> {
         frame.at += 1;
         if frame.labels.is_empty() {
             let (height, results) = (frame.height, label.block.results);
-            self.frames.pop();
+            self.locals -= self.frames.pop().map_or(0, |frame| frame.locals.len());
             let kept = self.stack.split_off(self.stack.len().saturating_sub(results));
             self.stack.truncate(height);
             self.stack.extend(kept);

@@ -242,7 +242,8 @@ pub(super) fn finding(finding: &Finding) -> Diagnostic {
 /// The arguments for which a problem shows.
 pub(super) fn input_of(problem: &Problem) -> Option<&[u64]> {
     match problem {
-        Problem::NoExit { input: Some(input), .. }
+        Problem::Traps { input, .. }
+        | Problem::NoExit { input: Some(input), .. }
         | Problem::StillLooping { input, .. }
         | Problem::NestedLoops { input, .. } => Some(input),
         _ => None,
