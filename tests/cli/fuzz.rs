@@ -72,6 +72,8 @@ fn properties_are_listed_and_unknown_ones_are_usage() {
     for name in ["claims", "narrow", "provers", "compiled", "walks", "plugin"] {
         assert!(list.out.lines().any(|line| line.split(' ').next() == Some(name)), "{name}: {}", list.out);
     }
+    let list = ptwalk(&["fuzz", "--list", "--json"]).exits(0).document();
+    assert_eq!(list["properties"][0]["name"], "cores");
     ptwalk(&["fuzz", "--property", "nothing"]).exits(2).says(&["no property nothing"]).prints_nothing();
     ptwalk(&["fuzz", "--against", "arm64"]).exits(2).prints_nothing();
     let args = ["fuzz", "--against", "arm64", "--property", "claims"];
@@ -115,9 +117,40 @@ fn what_a_plugin_keeps_does_not_outlive_an_input() {
         (if (i32.gt_u (global.get $calls) (i32.const 300)) (then (unreachable))) (i32.const 1)";
     let folder = files.path("finds").to_str().expect("UTF-8").to_owned();
     let plugin = files.write("count.wat", young(counting).as_bytes());
-    // No input makes three hundred calls.
+    // No input makes three hundred calls, so that it is the first call that is found.
     let run = ptwalk(&["fuzz", &plugin, "--runs", "100", "--seed", "1", "--out", &folder]);
-    run.exits(0).says(&["the verifier refuses the plugin"]);
+    let run = run.exits(1).says(&["the verifier refuses the plugin"]);
+    assert!(run.out.contains("FOUND state: pte_young("), "{}", run.out);
+}
+
+#[test]
+fn what_could_find_nothing_is_usage() {
+    let files = Files::new();
+    let empty = files.write("empty.wat", b"(module)");
+    let right = files.write("right.wat", RIGHT.as_bytes());
+    let folder = files.path("right.wat").join("below").to_str().expect("UTF-8").to_owned();
+    for (args, says) in [
+        (&["fuzz", &empty][..], "exports no helper"),
+        (&["fuzz", &right, "--against", &empty], "no helper in common"),
+        (&["fuzz", &right, "--runs", "0"], "nothing would be checked"),
+        (&["fuzz", "--property", "claims", "--kernel", "6.12"], "are about a plugin"),
+        (&["fuzz", &right, "--out", &folder], "--out: no file can be written"),
+        (&["fuzz", "--property", "plugin"], "name it, as in"),
+        (&["fuzz", "--list", "--property", "claims"], "cannot be used with"),
+    ] {
+        ptwalk(args).exits(2).says(&[says]).prints_nothing();
+    }
+}
+
+#[test]
+fn what_is_found_is_found_though_nobody_reads_it() {
+    let files = Files::new();
+    let trap = files.write("trap.wat", young("(unreachable)").as_bytes());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ptwalk"));
+    command.args(["fuzz", &trap, "--runs", "1", "--seed", "1", "-q", "--out"]).arg(files.path("finds"));
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("the program starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("the program ends").code(), Some(1));
 }
 
 #[test]

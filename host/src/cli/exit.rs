@@ -60,7 +60,7 @@ pub fn code(result: anyhow::Result<Answer>) -> ExitCode {
         Ok(Answer::Interrupted) => return ExitCode::from(130),
         Err(error) => error,
     };
-    if error.chain().any(is_closed_pipe) {
+    if is_closed_pipe(&error) {
         return ExitCode::SUCCESS;
     }
     if interrupt::is_asked() {
@@ -103,12 +103,15 @@ fn text_of(error: &anyhow::Error) -> String {
     text
 }
 
-fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let io = match cause.downcast_ref::<WalkError>() {
-        Some(WalkError::Output(io)) => Some(io),
-        _ => cause.downcast_ref::<io::Error>(),
-    };
-    io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+/// Whether whoever read the output has closed it.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = match cause.downcast_ref::<WalkError>() {
+            Some(WalkError::Output(io)) => Some(io),
+            _ => cause.downcast_ref::<io::Error>(),
+        };
+        io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {

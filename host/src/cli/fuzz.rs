@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow};
 use ptwalk::fuzz::minimise::Kind;
 use ptwalk::fuzz::{
-    Budget, Campaign, Context, Entry, PLUGIN, PROPERTIES, Random, Subject, Tally, checked, property, run,
+    Budget, Campaign, Context, Entry, Finding, PLUGIN, PROPERTIES, Random, Subject, Tally, checked, property, run,
 };
 use ptwalk::plugin;
 use ptwalk_abi::Config;
@@ -15,7 +16,7 @@ use ptwalk_verifier::validate::ValidPlugin;
 use serde_json::{Value, json};
 
 use super::args::{Format, FuzzArgs};
-use super::exit::{Answer, Fault};
+use super::exit::{Answer, Fault, is_closed_pipe};
 use super::interrupt;
 use super::output::{csv_field, document, notice, print_json, stdout};
 use super::verify::laws;
@@ -25,7 +26,7 @@ struct Row {
     entry: &'static Entry,
     campaign: Campaign,
     /// Where the input of its finding is.
-    file: Option<PathBuf>,
+    file: Option<Result<PathBuf>>,
 }
 
 pub fn run_fuzz(args: &FuzzArgs) -> Result<Answer> {
@@ -40,6 +41,10 @@ pub fn run_fuzz(args: &FuzzArgs) -> Result<Answer> {
     if let Some(path) = &args.replay {
         return replay(args, &entries, &context, path);
     }
+    if args.runs == Some(0) {
+        return Err(Fault::Usage("--runs 0: nothing would be checked".to_owned()).into());
+    }
+    writable(&args.out)?;
     interrupt::watch()?;
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.subsec_nanos().into());
     let seed = args.seed.unwrap_or(clock);
@@ -51,15 +56,33 @@ pub fn run_fuzz(args: &FuzzArgs) -> Result<Answer> {
         let budget = Budget { time: share, inputs: args.runs, seed, jobs: args.jobs, stop: Some(interrupt::flag()) };
         let mut watch = |tally: &Tally, elapsed: Duration| progress(args, entry, tally, elapsed);
         let campaign = run(entry, &context, budget, &mut watch).map_err(|error| anyhow!("{}: {error}", entry.name))?;
-        let file = store(args, entry, &campaign)?;
+        let file = campaign.finding.as_ref().map(|finding| store(args, entry, finding));
         rows.push(Row { entry, campaign, file });
         if interrupt::is_asked() {
             break;
         }
     }
+    let found = rows.iter().any(|row| row.campaign.finding.is_some());
+    let printed = print(args, seed, &rows);
+    // Whoever read had enough, and what was found is found.
+    if found && printed.as_ref().is_err_and(is_closed_pipe) {
+        return Ok(Answer::No);
+    }
+    printed?;
+    let begun = rows.len();
+    rows.into_iter().filter_map(|row| row.file).try_for_each(|file| file.map(drop))?;
+    if interrupt::is_asked() {
+        notice(&args.output, &format!("interrupted: {begun} of {count} properties were begun"));
+        return Ok(Answer::Interrupted);
+    }
+    Ok(Answer::new(!found))
+}
+
+/// What was done, in the form that was asked for.
+fn print(args: &FuzzArgs, seed: u64, rows: &[Row]) -> Result<()> {
     match args.output.format() {
-        Format::Text => print_text(&rows)?,
-        Format::Csv => print_csv(&rows)?,
+        Format::Text => print_text(rows),
+        Format::Csv => print_csv(rows),
         format @ (Format::Json | Format::Jsonl) => {
             let properties: Vec<Value> = rows.iter().map(json_of).collect();
             let mut fields = json!({ "seed": seed, "jobs": args.jobs, "properties": properties });
@@ -67,20 +90,25 @@ pub fn run_fuzz(args: &FuzzArgs) -> Result<Answer> {
             if interrupt::is_asked() {
                 fields["reason"] = "interrupted".into();
             }
-            print_json(&document(fields), format)?;
+            Ok(print_json(&document(fields), format)?)
         }
     }
-    if interrupt::is_asked() {
-        notice(&args.output, &format!("interrupted: {} of {count} properties were begun", rows.len()));
-        return Ok(Answer::Interrupted);
-    }
-    Ok(Answer::new(rows.iter().all(|row| row.campaign.finding.is_none())))
+}
+
+/// Makes the folder for findings, and tries whether a file can be written there: later would be too late.
+fn writable(folder: &Path) -> Result<()> {
+    let tried = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    tried.map(drop).with_context(|| format!("--out: no file can be written into {}", folder.display()))
 }
 
 fn context(args: &FuzzArgs) -> Result<Context> {
     let mut context = Context::with_folders(&args.corpus).context("the corpus")?;
     if args.plugin.is_none() && (args.against.is_some() || args.laws.is_some()) {
         let text = "--against and --laws are about a plugin: name it, as in `ptwalk fuzz mine.wat --laws mine.laws`";
+        return Err(Fault::Usage(text.to_owned()).into());
+    }
+    if args.plugin.is_none() && (!args.config.config.is_empty() || args.config.kernel.is_some()) {
+        let text = "--config and --kernel are about a plugin: properties draw their own configurations";
         return Err(Fault::Usage(text.to_owned()).into());
     }
     if let Some(spec) = &args.plugin {
@@ -91,6 +119,14 @@ fn context(args: &FuzzArgs) -> Result<Context> {
             return Err(Fault::Usage(format!("law file {error}")).into());
         }
         let plugin = plugin::load(spec)?;
+        if plugin.exports().is_empty() {
+            return Err(Fault::Usage(format!("{spec} exports no helper: there is nothing to fuzz")).into());
+        }
+        let shared =
+            |other: &Arc<ValidPlugin>| plugin.exports().keys().any(|helper| other.exports().contains_key(helper));
+        if against.as_ref().is_some_and(|other| !shared(other)) {
+            return Err(Fault::Usage(format!("--against: it has no helper in common with {spec}")).into());
+        }
         let subject = Subject::new(plugin.clone(), against.clone(), config, laws);
         let subject = subject.map_err(|rejection| anyhow!("{rejection}"))?;
         tell_what_is_left_out(args, &subject, &plugin, against.as_deref());
@@ -198,12 +234,10 @@ fn replay(args: &FuzzArgs, entries: &[&'static Entry], context: &Context, path: 
     Ok(Answer::new(verdict.is_ok()))
 }
 
-fn store(args: &FuzzArgs, entry: &Entry, campaign: &Campaign) -> Result<Option<PathBuf>> {
-    let Some(finding) = &campaign.finding else { return Ok(None) };
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+fn store(args: &FuzzArgs, entry: &Entry, finding: &Finding) -> Result<PathBuf> {
     let path = args.out.join(format!("{}-{:x}.{}", entry.name, finding.seed, entry.kind.extension()));
     std::fs::write(&path, &finding.input).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Some(path))
+    Ok(path)
 }
 
 fn progress(args: &FuzzArgs, entry: &Entry, tally: &Tally, elapsed: Duration) {
@@ -233,7 +267,7 @@ fn print_text(rows: &[Row]) -> Result<()> {
         writeln!(out, "  FOUND {}", finding.what)?;
         let (now, was) = (finding.input.len(), finding.generated_bytes);
         writeln!(out, "  with --seed {} --runs 1, made {now} bytes of {was}", finding.seed)?;
-        if let Some(file) = file {
+        if let Some(Ok(file)) = file {
             writeln!(out, "  input {}", file.display())?;
         }
     }
@@ -275,7 +309,7 @@ fn json_of(row: &Row) -> Value {
             "seed": finding.seed.to_string(),
             "bytes": finding.input.len(),
             "generated_bytes": finding.generated_bytes,
-            "file": file.as_ref().map(|file| file.display().to_string()),
+            "file": file.as_ref().and_then(|file| file.as_ref().ok()).map(|file| file.display().to_string()),
         })
     });
     json!({

@@ -2,26 +2,25 @@
 //!
 //! What counts is the time that the thread ran, as the kernel counts it, so that a busy machine is no finding.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::run::Failure;
 
-/// Time that this thread ran; by the wall where the system does not say.
-pub(super) enum Clock {
-    Thread(Duration),
-    Wall(Instant),
-}
+/// Longest that one file or text may take. Without optimisation everything takes several times as long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
+
+/// Time that this thread ran.
+pub(super) struct Clock(Duration);
 
 impl Clock {
     pub fn now() -> Clock {
-        ran().map_or_else(|| Clock::Wall(Instant::now()), Clock::Thread)
+        Clock(ran())
     }
 
     pub fn elapsed(&self) -> Duration {
-        match self {
-            Clock::Thread(begun) => ran().unwrap_or_default().saturating_sub(*begun),
-            Clock::Wall(begun) => begun.elapsed(),
-        }
+        ran().saturating_sub(self.0)
     }
 }
 
@@ -33,8 +32,7 @@ pub(super) fn within(patience: Duration, work: impl FnOnce() -> Result<(), Failu
     if took > patience { Err(format!("slow: it took {took:?}").into()) } else { Ok(()) }
 }
 
-/// Nanoseconds on a processor, the first field of `/proc/thread-self/schedstat` (`Documentation/scheduler/sched-stats.rst`).
-fn ran() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
+fn ran() -> Duration {
+    let ran = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(ran).unwrap_or_default()
 }

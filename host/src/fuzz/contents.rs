@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use ptwalk_abi::{Config, Extern, Half, Pfn, PhysAddr};
 use tempfile::TempDir;
 
+use super::clock::{PATIENCE, within};
 use super::minimise::Kind;
 use super::random::Random;
 use super::run::{Entry, Failure, Property, Tally};
@@ -37,7 +38,7 @@ impl Property for Contents {
 
     fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
         let random = &mut Random::from_bytes(input);
-        if random.one_in(3) { self.table_image(random, tally) } else { core(random, tally) }
+        within(PATIENCE, || if random.one_in(3) { self.table_image(random, tally) } else { core(random, tally) })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use ptwalk_abi::{Config, Half, Pfn, PhysAddr};
 use tempfile::TempDir;
 
+use super::clock::{PATIENCE, within};
 use super::minimise::Kind;
 use super::mutate::mutate;
 use super::random::Random;
@@ -54,7 +55,7 @@ impl Property for Cores {
     fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
         let mut random = Random::new(seed_of(input));
         let base = if random.one_in(10) { Some(PhysAddr(random.word() >> random.below(64))) } else { None };
-        judge(Image::from_bytes("mutant", input.to_vec(), base), &mut random, tally)
+        within(PATIENCE, || judge(Image::from_bytes("mutant", input.to_vec(), base), &mut random, tally))
     }
 }
 
@@ -147,7 +148,8 @@ impl Property for TableImages {
     }
 
     fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
-        judge(Image::from_bytes("mutant", input.to_vec(), None), &mut Random::new(seed_of(input)), tally)
+        let mut random = Random::new(seed_of(input));
+        within(PATIENCE, || judge(Image::from_bytes("mutant", input.to_vec(), None), &mut random, tally))
     }
 }
 
@@ -190,13 +192,15 @@ impl Property for PgmapFiles {
     }
 
     fn check(&mut self, input: &[u8], tally: &mut Tally) -> Result<(), Failure> {
-        let parsed = file::parse(&String::from_utf8_lossy(input), "mutant.toml");
-        tally.judge(parsed.is_ok());
-        match parsed {
-            Ok(zone) => finds_again(&zone, &mut Random::new(seed_of(input)), tally),
-            Err(error) if error.to_string().contains("mutant.toml") => Ok(()),
-            Err(error) => Err(format!("an error that does not name the file: {error}").into()),
-        }
+        within(PATIENCE, || {
+            let parsed = file::parse(&String::from_utf8_lossy(input), "mutant.toml");
+            tally.judge(parsed.is_ok());
+            match parsed {
+                Ok(zone) => finds_again(&zone, &mut Random::new(seed_of(input)), tally),
+                Err(error) if error.to_string().contains("mutant.toml") => Ok(()),
+                Err(error) => Err(format!("an error that does not name the file: {error}").into()),
+            }
+        })
     }
 }
 

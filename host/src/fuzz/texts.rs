@@ -2,20 +2,16 @@
 //!
 //! In: any bytes. Checked: no panic, bounded time, errors in plain lines, and of VMCOREINFO what a reader of ten lines reads.
 
-use std::time::Duration;
 
 use ptwalk_verifier::laws;
 
-use super::clock::within;
+use super::clock::{PATIENCE, within};
 use super::minimise::Kind;
 use super::mutate::mutate;
 use super::random::Random;
 use super::run::{Entry, Failure, Property, Tally};
 use crate::image::VmcoreInfo;
 use crate::zone::file::ZoneFile;
-
-/// Longest that one text may take. Without optimisation everything takes several times as long.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
 
 /// Of VMCOREINFO.
 pub(super) const VMCOREINFO: Entry = Entry {

@@ -138,7 +138,8 @@ pub enum StopReason {
     Secretmem,
     /// A shared anonymous page, of which a pin would keep the wrong copy, or for long a page of a file, which may be one.
     Unshare,
-    /// A directory of huge pages of a size that no MMU has, at which the kernel stops with BUG().
+    /// A directory of huge pages of a size that no MMU has, at which the kernel stops with BUG(), or of more ptes than a
+    /// table has, which no kernel makes.
     HugepdSize,
 }
 
@@ -189,7 +190,7 @@ impl StopReason {
             StopReason::NotPinnable => "the page may have to move or to be written back: it cannot be pinned for long",
             StopReason::Secretmem => "the page is secret memory",
             StopReason::Unshare => "the page may have to be unshared before it is pinned for reading",
-            StopReason::HugepdSize => "a directory of huge pages of a size that no MMU has: the kernel would stop here",
+            StopReason::HugepdSize => "a directory of huge pages that no kernel makes: of a size that no MMU has (BUG() there), or too small for its level",
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct FuzzArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "plugin")]
     pub property: Vec<String>,
     /// Say which properties there are
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["plugin", "property", "save", "replay"])]
     pub list: bool,
     /// Time in all
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -61,7 +61,7 @@ pub struct FuzzArgs {
     pub out: PathBuf,
     /// Write the modules of the corpus and as many generated inputs as --runs says into this folder, and check nothing:
     /// seeds for coverage-guided fuzzing
-    #[arg(long, value_name = "DIR", requires = "property")]
+    #[arg(long, value_name = "DIR", requires = "property", conflicts_with = "replay")]
     pub save: Option<PathBuf>,
     /// Check this input again, and nothing else
     #[arg(long, value_name = "FILE")]
