@@ -2,7 +2,6 @@
 //!
 //! In: any bytes. Checked: no panic, bounded time, errors in plain lines, and of VMCOREINFO what a reader of ten lines reads.
 
-
 use ptwalk_verifier::laws;
 
 use super::clock::{PATIENCE, within};

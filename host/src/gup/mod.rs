@@ -190,7 +190,9 @@ impl StopReason {
             StopReason::NotPinnable => "the page may have to move or to be written back: it cannot be pinned for long",
             StopReason::Secretmem => "the page is secret memory",
             StopReason::Unshare => "the page may have to be unshared before it is pinned for reading",
-            StopReason::HugepdSize => "a directory of huge pages that no kernel makes: of a size that no MMU has (BUG() there), or too small for its level",
+            StopReason::HugepdSize => {
+                "no kernel makes such a directory of huge pages: no MMU has the size, or it is too small"
+            }
         }
     }
 }
