@@ -16,7 +16,7 @@ use ptwalk_abi::Config;
 use ptwalk_arm64::Arm64;
 use ptwalk_verifier::verify::VerifiedPlugin;
 
-pub use ptwalk::fuzz::engines::{Named, Native, engines_of};
+pub use ptwalk::fuzz::engines::{Named, Native, engines_of, unverified_of};
 pub use ptwalk::fuzz::memory::{AARCH64, Memory, PPC64, X86_64};
 
 /// The folder of a real dump; where it is absent, says loudly that nothing is checked.

@@ -32,7 +32,29 @@ pub fn engines_of<A: Arch + 'static>(
         let fused = Fused::with_kernels(&verified, queries.clone(), kernels)?;
         engines.push((format!("fused {kernels:?}"), Box::new(fused)));
     }
-    let compiled = Compiled::new(&verified, queries.clone())?;
+    engines.extend(without_proof(&Compiled::new(&verified, queries.clone())?, native, queries)?);
+    Ok(engines)
+}
+
+/// The engines that can answer for an embedded plugin where it is refused: all but fused.
+///
+/// # Errors
+/// Where the plugin cannot be loaded or compiled.
+pub fn unverified_of<A: Arch + 'static>(
+    name: &str,
+    native: A,
+    config: &Config,
+    queries: &Queries,
+) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    without_proof(&Compiled::unverified(plugin::load(name)?, config, queries.clone())?, native, queries)
+}
+
+fn without_proof<A: Arch + 'static>(
+    compiled: &Compiled,
+    native: A,
+    queries: &Queries,
+) -> Result<Vec<Named>, Box<dyn std::error::Error>> {
+    let mut engines: Vec<Named> = Vec::new();
     for mode in [Mode::Batched, Mode::PerCall] {
         engines.push((format!("sandbox {mode:?}"), Box::new(compiled.instantiate(mode)?)));
     }
