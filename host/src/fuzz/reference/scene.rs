@@ -93,7 +93,10 @@ fn word(random: &mut Random<'_>, m: &Machine, (depth, read_only): (usize, bool),
     let kind = random.below(24);
     let noise = random.word();
     let x = match kind {
-        0..=9 if !is_pte => shape(m, Kind::Table { next_is_pte: depth + 2 == m.levels.len() }) | table,
+        8 | 9 if !is_pte => {
+            narrowed(m, shape(m, Kind::Table { next_is_pte: depth + 2 == m.levels.len() }), noise) | table
+        }
+        0..=7 if !is_pte => shape(m, Kind::Table { next_is_pte: depth + 2 == m.levels.len() }) | table,
         10 if !is_pte => shape(m, Kind::Table { next_is_pte: false }) | table | noise & noise << 7 & noise >> 9,
         0..=11 if read_only => shape(m, Kind::ReadOnly { is_pte }) | pa,
         0..=11 => shape(m, Kind::Leaf { is_pte }) | pa,
@@ -111,6 +114,18 @@ fn word(random: &mut Random<'_>, m: &Machine, (depth, read_only): (usize, bool),
     };
     // A level whose leaves are larger than what frames can tell of would need frames beyond 2^52.
     if random.one_in(40) { x | 1 << random.below(64) } else { x }
+}
+
+/// An entry that leads to a table, with less permitted below it.
+fn narrowed(m: &Machine, shape: u64, noise: u64) -> u64 {
+    match m.cpu {
+        // PXNTable, UXNTable, APTable.
+        Cpu::Arm64 => shape | noise & 0x7800_0000_0000_0000,
+        // R/W, U/S, XD.
+        Cpu::X86 => shape & !(noise & 6) | noise & 1 << 63,
+        // All of it is said in the leaf.
+        Cpu::Ppc => shape,
+    }
 }
 
 /// Kinds of entries that kernels make.
