@@ -18,6 +18,23 @@ struct Round {
     entry: Option<ExprId>,
 }
 
+/// What suggests that a loop is never left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// It came back to a state that it was in.
+    Gone,
+    /// For some iterations the test for its exit has not changed.
+    Stale,
+    /// Nothing.
+    Open,
+}
+
+impl Exit {
+    fn of_stale(is_stale: bool) -> Exit {
+        if is_stale { Exit::Stale } else { Exit::Open }
+    }
+}
+
 impl Round {
     fn of(function: u32, label: &Label) -> Round {
         Round { at: (function, label.at), iterations: label.iterations, entry: label.entry }
@@ -40,14 +57,15 @@ impl Machine<'_, '_> {
         let hopeless = answer == Answer::Unknown && self.oracle.is_spent();
         if stuck || hopeless || label.iterations + 1 >= ITERATIONS_MAX {
             let function = self.frames.last().map_or(self.export, |frame| frame.function);
-            return Err(self.endless(Round::of(function, label), &state, answer, stuck || label.is_stale(condition)));
+            let exit = if stuck { Exit::Gone } else { Exit::of_stale(label.is_stale(condition)) };
+            return Err(self.endless(Round::of(function, label), &state, answer, exit));
         }
         Ok(Some(state))
     }
 
     /// What to say about a loop that goes on at its cap, came back to a state it was in, or is left open.
     /// One that nobody decides is to blame as a whole: where it was given up depends on the machine.
-    fn endless(&mut self, round: Round, state: &State, answer: Answer, never_left: bool) -> Problem {
+    fn endless(&mut self, round: Round, state: &State, answer: Answer, exit: Exit) -> Problem {
         let condition = self.guards.all(state.guard);
         let iterations = round.iterations + 1;
         let input = match answer {
@@ -57,12 +75,15 @@ impl Machine<'_, '_> {
                 return Problem::UndecidedLoop { iterations, instructions: state.steps };
             }
         };
-        // The closed form goes on where the code has ended.
-        let replay = replay(self.module, self.config, self.export, &input, WORK_MAX.into());
+        // The closed form goes on where the code has ended, which the code has done by now; a test that has not changed yet
+        // may change later.
+        let operators_max = if exit == Exit::Stale { WORK_MAX } else { 4 * state.steps.max(64) };
+        let replay = replay(self.module, self.config, self.export, &input, operators_max.into());
         if let (Ending::Trapped(hazard), Some(at)) = (replay.ending, replay.trapped_at) {
             self.blamed = Some(at);
             return Problem::Traps { hazard, input };
         }
+        let never_left = exit != Exit::Open && replay.ending == Ending::Running;
         if never_left || seeded(Fault::LoopCalledEndless) {
             let always = round.entry == Some(condition);
             return Problem::NoExit { iterations, input: (!always).then_some(input) };
@@ -104,7 +125,7 @@ impl Machine<'_, '_> {
             }
         }
         match innermost {
-            Some((round, stale)) => Err(self.endless(round, state, answer, stale)),
+            Some((round, is_stale)) => Err(self.endless(round, state, answer, Exit::of_stale(is_stale))),
             None => Err(Problem::Instructions { limit: INSTRUCTIONS_MAX }),
         }
     }
