@@ -231,7 +231,7 @@ impl World {
         tally.judge(matches!(ended, Ended::Returned(_)));
         tally.helpers.insert(helper);
         let Ended::Returned(value) = ended else {
-            return Err(format!("trap: {} ends as {ended:x?}", what()).into());
+            return Err(format!("trap: {} ends as {ended}", what()).into());
         };
         if helper.signature().is_bool() && value > 1 {
             return Err(format!("boolean: {} is {value:#x}", what()).into());
@@ -253,14 +253,14 @@ impl World {
             tally.executions += 1;
         }
         if second != ended {
-            return Err(format!("engines: {} is {value:#x} in wasmtime, {second:x?} in wasmi", what()).into());
+            return Err(format!("engines: {} is {value:#x} in wasmtime, {second} in wasmi", what()).into());
         }
         if let Some(other) = &mut self.against
             && let Ok((other, _)) = other.call(helper.name(), &widths, &args)
         {
             tally.executions += 1;
             if other != ended {
-                return Err(format!("against: {} is {value:#x}, of the other {other:x?}", what()).into());
+                return Err(format!("against: {} is {value:#x}, of the other {other}", what()).into());
             }
         }
         Ok(())
@@ -283,7 +283,7 @@ impl World {
                 bound.evaluate(&vars, |helper, args| match compiled.call(helper.name(), &widths(helper), args) {
                     Ok((Ended::Returned(value), _)) => value,
                     Ok((ended, _)) => {
-                        trouble = Some(format!("trap: {} ends as {ended:x?}", call(helper.name(), args)));
+                        trouble = Some(format!("trap: {} ends as {ended}", call(helper.name(), args)));
                         0
                     }
                     Err(error) => {

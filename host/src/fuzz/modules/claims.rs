@@ -160,11 +160,6 @@ fn is_allowed_on_stack(hazard: Hazard) -> bool {
     matches!(hazard, Hazard::BeyondData | Hazard::AddressInStack | Hazard::AddressOfStore)
 }
 
-/// Whether a code says that the code traps.
-pub(super) fn traps(code: &str) -> bool {
-    code.starts_with('X') || code == "M501" || code == "M502"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

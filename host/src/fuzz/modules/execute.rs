@@ -4,6 +4,7 @@
 //! mutable globals, which are exported for the purpose. Guaranteed: no call takes more than [`FUEL`]; an instance is as it
 //! was made before its first call. Not handled: modules that are not valid plugins.
 
+use std::fmt;
 use std::ops::Range;
 
 use ptwalk_abi::{Config, KCONFIG_MODULE};
@@ -21,10 +22,20 @@ pub(in crate::fuzz) const FUEL: u64 = 80_000;
 pub(in crate::fuzz) enum Ended {
     /// It returned this.
     Returned(u64),
-    /// It trapped, or its fuel was spent.
+    /// It trapped.
     Trapped,
     /// Its fuel was spent.
     Endless,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Returned(value) => write!(f, "{value:#x}"),
+            Ended::Trapped => f.write_str("a trap"),
+            Ended::Endless => f.write_str("no end"),
+        }
+    }
 }
 
 /// The engine that compiles.
